@@ -1,0 +1,1 @@
+//! RFB over sockets: viewer leg, target leg, relay filter, desktop server.

@@ -1,0 +1,1 @@
+//! Passerelle's configuration: one YAML file to validated types.

@@ -1,0 +1,1 @@
+//! Sealed session recordings and the audit log: writing, verifying, reading.
