@@ -1,11 +1,20 @@
 //! The protocol-neutral vocabulary of remote desktops.
 //!
 //! What every protocol adapter and the gateway must agree on and nothing else: what a technician may do
-//! ([`Permissions`]) and how a protocol's messages are forwarded, changed or withheld ([`Relay`]).
-//! No I/O, no clock, no randomness.
+//! ([`Permissions`]), how a protocol's messages are forwarded, changed or withheld ([`Relay`]), and where
+//! a desktop is drawn rather than relayed, its picture ([`Framebuffer`]) and what is done on it
+//! ([`InputEvent`]). No I/O, no clock, no randomness.
 
+mod damage;
+mod framebuffer;
+mod geometry;
+mod input;
 mod permission;
 mod relay;
 
+pub use damage::Damage;
+pub use framebuffer::{Framebuffer, FramebufferError};
+pub use geometry::{Rect, Size};
+pub use input::{Cursor, CursorError, InputEvent};
 pub use permission::{ClipboardLimits, Permission, Permissions, UnknownPermission};
 pub use relay::{Denied, Notice, Record, Relay, RelayError, Side, Step};
