@@ -1,1 +1,52 @@
-fn main() {}
+//! The project's commands: `cargo xtask ci | test | demo | bench | fuzz`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to people")]
+
+mod ci;
+mod demo;
+mod fuzz;
+mod setup;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  ci [STEP...]         the static checks: what must hold before anything is run (--list names the steps)
+  test [FILTER...]     installs what the tests need, then runs fuzz smoke, unit, conformance and
+                       end-to-end tests
+       --unit          without the end-to-end tests and the fuzz smoke; installs nothing
+       --e2e           the end-to-end tests only
+       --no-setup      installs nothing
+       -- ARGS         are handed to the test runner
+  demo [ARGS...]       builds the gateway and runs `passerelle demo ARGS`
+  fuzz [TARGET...]     fuzzes the parsers with cargo-fuzz (--list names the targets)
+       --seconds N     how long, shared by all targets (default: 60)
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next();
+    let rest: Vec<String> = args.collect();
+    let outcome = match command.as_deref() {
+        Some("ci") => ci::run(&rest),
+        Some("test") => test::run(&rest),
+        Some("demo") => demo::run(&rest),
+        Some("fuzz") => fuzz::run(&rest),
+        Some("help" | "--help" | "-h") => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        Some(other) => Err(format!("there is no command `{other}`\n\n{USAGE}")),
+        None => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

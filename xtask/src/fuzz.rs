@@ -1,0 +1,117 @@
+//! `cargo xtask fuzz`: the parsers against cargo-fuzz, with the targets in `xtask/fuzz`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::shell::{self, Outcome};
+
+/// How long the targets share when nobody says: what a check of every change can afford.
+pub(crate) const SMOKE_SECONDS: u64 = 60;
+
+pub(crate) fn run(args: &[String]) -> Outcome {
+    let known = targets()?;
+    let mut chosen = Vec::new();
+    let mut seconds = SMOKE_SECONDS;
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--list" => {
+                println!("{}", known.join("\n"));
+                return Ok(());
+            }
+            "--seconds" => {
+                let value = args.next().ok_or("--seconds needs a number")?;
+                seconds =
+                    value.parse().map_err(|_| format!("--seconds {value}: that is no number of seconds"))?;
+            }
+            name if known.iter().any(|target| target == name) => chosen.push(name.to_owned()),
+            name => return Err(format!("there is no fuzz target `{name}`; there are {}", known.join(", "))),
+        }
+    }
+    fuzz(if chosen.is_empty() { known } else { chosen }, seconds)
+}
+
+/// Every target for its share of 60 seconds.
+pub(crate) fn smoke() -> Outcome {
+    fuzz(targets()?, SMOKE_SECONDS)
+}
+
+fn fuzz(targets: Vec<String>, seconds: u64) -> Outcome {
+    shell::cargo_tool("cargo-fuzz")?;
+    let start = shell::now();
+    shell::run(cargo_fuzz().arg("build"))
+        .map_err(|error| format!("{error}\nrepeat it with: cargo xtask fuzz {}", targets.join(" ")))?;
+    println!("fuzz: built in {}", shell::seconds(start.elapsed()));
+
+    let each = (seconds / targets.len().max(1) as u64).max(1);
+    let mut failed = Vec::new();
+    for target in &targets {
+        let start = shell::now();
+        let outcome = fuzz_one(target, each);
+        let time = shell::seconds(start.elapsed());
+        match outcome {
+            Ok(()) => println!("fuzz {target:20} ok      {time:>8}"),
+            Err(error) => {
+                println!("fuzz {target:20} FAILED  {time:>8}  {error}");
+                failed.push(target.as_str());
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "fuzzing found something in: {0}\n\
+         repeat it with: cargo xtask fuzz {0}\n\
+         keep the input: copy it from xtask/fuzz/artifacts/TARGET to xtask/fuzz/seeds/TARGET, and the tests replay it",
+        failed.join(" ")
+    ))
+}
+
+/// Starts from the committed seeds; what is found on the way is kept below `target`.
+fn fuzz_one(target: &str, seconds: u64) -> Outcome {
+    let corpus = shell::root().join("target/fuzz-corpus").join(target);
+    fs::create_dir_all(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
+    let output = cargo_fuzz()
+        .args(["run", target])
+        .arg(&corpus)
+        .arg(folder().join("seeds").join(target))
+        .args([
+            "--",
+            &format!("-max_total_time={seconds}"),
+            "-max_len=4096",
+            "-rss_limit_mb=2048",
+            "-timeout=10",
+        ])
+        .output()
+        .map_err(|error| format!("cannot run cargo fuzz: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    let tail: Vec<&str> = log.lines().rev().take(40).collect();
+    Err(tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+}
+
+/// cargo-fuzz needs unstable compiler flags for the sanitizer; the stable compiler has them, too, and
+/// only hides them.
+fn cargo_fuzz() -> Command {
+    let mut command = shell::cargo();
+    command.env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_TARGET_DIR").current_dir(folder()).arg("fuzz");
+    command
+}
+
+fn folder() -> PathBuf {
+    shell::root().join("xtask/fuzz")
+}
+
+/// The targets are the files in `fuzz_targets`.
+fn targets() -> Result<Vec<String>, String> {
+    let folder = folder().join("fuzz_targets");
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned())).collect();
+    names.sort();
+    if names.is_empty() { Err(format!("{} holds no targets", folder.display())) } else { Ok(names) }
+}

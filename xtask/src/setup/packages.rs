@@ -1,0 +1,45 @@
+//! The packages, as data.
+
+/// Packages of Debian 12, by what they are for.
+pub(super) const DEBIAN: &[(&str, &[&str])] = &[
+    ("building the C code in dependencies, and fuzzing", &["gcc", "g++", "libc6-dev", "make"]),
+    (
+        "VNC servers",
+        &["tigervnc-standalone-server", "tigervnc-common", "tigervnc-tools", "x11vnc", "wayvnc", "sway"],
+    ),
+    (
+        "VNC clients",
+        &[
+            "tigervnc-viewer",
+            "gir1.2-gtk-vnc-2.0",
+            "gir1.2-gtk-3.0",
+            "python3-gi",
+            "remmina",
+            "remmina-plugin-vnc",
+        ],
+    ),
+    ("noVNC in a browser", &["chromium", "websockify", "nodejs", "npm"]),
+    (
+        "screens to draw on, and something to see",
+        &[
+            "xvfb",
+            "xterm",
+            "foot",
+            "fonts-dejavu-core",
+            "xfonts-base",
+            "xkb-data",
+            "x11-xkb-utils",
+            "xauth",
+            "dbus",
+            "dbus-x11",
+        ],
+    ),
+    ("looking and typing", &["x11-apps", "x11-utils", "x11-xserver-utils", "xdotool", "grim"]),
+    ("certificates and tools from PyPI", &["openssl", "ca-certificates", "python3-venv"]),
+];
+
+/// Packages of PyPI, pinned.
+pub(super) const PYPI: &[&str] = &["vncdotool==1.4.2", "numpy==1.26.4", "pillow==10.4.0", "websockets==13.1"];
+
+/// Packages of npm, pinned. Debian 12 has Node.js 18, for which this is a playwright-core that still runs.
+pub(super) const NPM: &[&str] = &["playwright-core@1.49.1", "@novnc/novnc@1.7.0"];
