@@ -1,1 +1,23 @@
 //! Passerelle's configuration: one YAML file to validated types.
+//!
+//! [`Config::load`] reads the file, resolves the secrets that it refers to and checks everything that can
+//! be checked without a network. It answers with all errors at once, each with its line and the path of
+//! its key. Unknown keys are errors. [`schema`] is the JSON schema of the file; the same schema drives the
+//! checks, so what editors show and what is accepted are one thing.
+//!
+//! Nothing but reading files and environment variables happens here, and that through [`Resolver`].
+
+mod errors;
+mod sections;
+mod values;
+
+pub use errors::{ConfigErrors, Problem};
+pub use sections::{
+    CertificatePolicy, ClipboardSizes, Config, Credentials, Keystrokes, Limits, Listen, Lockout, Log,
+    LogFormat, LogLevel, Protocol, Recording, RecordingPolicy, Requirement, Rule, Store, Target,
+    TargetSecurity, TargetSelector, TargetTls, Tickets, Tls, User, ViewerSecurity, Vnc,
+};
+pub use values::{
+    AddressError, ByteSize, CertificateFile, DurationError, Fingerprint, FingerprintError, HostPort,
+    HumanDuration, ListenAddresses, Recipient, RecipientError, Secret, SizeError,
+};

@@ -1,0 +1,119 @@
+//! The whole file.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Limits, Lockout, Log, Recording, Rule, Target, Tickets, Tls, User, ViewerSecurity, Vnc};
+use crate::values::{FilePath, ListenAddresses};
+
+/// Passerelle's configuration.
+///
+/// Comes from [`Config::load`] or [`Config::parse`], which check what the types alone cannot: references
+/// between sections, combinations, secrets.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Directory of the state: store, keys, recordings, audit log. Created at the first start.
+    #[serde(default = "default_data_dir")]
+    #[schemars(with = "FilePath")]
+    pub data_dir: PathBuf,
+    /// Addresses that the gateway listens on.
+    pub listen: Listen,
+    /// The certificate that the gateway shows to viewers. Needed by the `x509_*` security types.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// Where tickets, sessions and counters live.
+    #[serde(default)]
+    pub store: Store,
+    /// How viewers log in over VNC.
+    #[serde(default)]
+    pub vnc: Vnc,
+    /// The technicians.
+    #[serde(default)]
+    pub users: Vec<User>,
+    /// The machines that technicians are let through to.
+    #[serde(default)]
+    pub targets: Vec<Target>,
+    /// Who may do what on which target. What no rule grants is denied.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// One-time tickets.
+    #[serde(default)]
+    pub tickets: Tickets,
+    /// What is recorded of a session.
+    #[serde(default)]
+    pub recording: Recording,
+    /// Limits on time, number and size.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What happens after failed logins.
+    #[serde(default)]
+    pub lockout: Lockout,
+    /// The gateway's own log on standard error.
+    #[serde(default)]
+    pub log: Log,
+    /// Unix socket by which the command line talks to the running gateway; by default `control.sock` in
+    /// the data directory.
+    #[serde(default)]
+    #[schemars(with = "Option<FilePath>")]
+    pub control: Option<PathBuf>,
+}
+
+impl Config {
+    /// The user of that name.
+    pub fn user(&self, name: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.name == name)
+    }
+
+    /// The target of that name.
+    pub fn target(&self, name: &str) -> Option<&Target> {
+        self.targets.iter().find(|target| target.name == name)
+    }
+
+    /// Security types to offer to viewers, in order.
+    pub fn viewer_security(&self) -> Vec<ViewerSecurity> {
+        match &self.vnc.security {
+            Some(types) => types.clone(),
+            None if self.tls.is_some() => vec![
+                ViewerSecurity::X509Plain,
+                ViewerSecurity::X509Vnc,
+                ViewerSecurity::Ard,
+                ViewerSecurity::VncAuth,
+            ],
+            None => vec![ViewerSecurity::Ard, ViewerSecurity::VncAuth],
+        }
+    }
+
+    /// Path of the control socket.
+    pub fn control_socket(&self) -> PathBuf {
+        self.control.clone().unwrap_or_else(|| self.data_dir.join("control.sock"))
+    }
+
+    /// Directory of the recordings.
+    pub fn recordings_dir(&self) -> PathBuf {
+        self.recording.directory.clone().unwrap_or_else(|| self.data_dir.join("recordings"))
+    }
+}
+
+fn default_data_dir() -> PathBuf {
+    Path::new("/var/lib/passerelle").to_owned()
+}
+
+/// Addresses that the gateway listens on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// For VNC viewers.
+    pub vnc: ListenAddresses,
+}
+
+/// Where tickets, sessions and counters live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Store {
+    /// In a database in the data directory; needs nothing installed and serves one gateway.
+    #[default]
+    Embedded,
+}

@@ -1,0 +1,19 @@
+//! The sections of the file, one module each.
+
+mod config;
+mod limits;
+mod log;
+mod people;
+mod recording;
+mod target;
+mod tls;
+mod vnc;
+
+pub use config::{Config, Listen, Store};
+pub use limits::{ClipboardSizes, Limits, Lockout, Tickets};
+pub use log::{Log, LogFormat, LogLevel};
+pub use people::{Requirement, Rule, TargetSelector, User};
+pub use recording::{Keystrokes, Recording, RecordingPolicy};
+pub use target::{CertificatePolicy, Credentials, Protocol, Target, TargetSecurity, TargetTls};
+pub use tls::Tls;
+pub use vnc::{ViewerSecurity, Vnc};

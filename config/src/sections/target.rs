@@ -1,0 +1,196 @@
+//! The machines that technicians are let through to.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::values::{CertificateFile, Fingerprint, HostPort, Name, Secret};
+
+/// A machine that technicians are let through to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The name that technicians type.
+    #[schemars(with = "Name")]
+    pub name: String,
+    /// The protocol that it speaks.
+    pub protocol: Protocol,
+    /// Where it listens.
+    pub address: HostPort,
+    /// What the gateway logs in with. Technicians never learn it.
+    #[serde(default)]
+    pub credentials: Credentials,
+    /// How its certificate is checked, when it has one.
+    #[serde(default)]
+    pub tls: TargetTls,
+    /// Security types that the gateway may use with it; by default the best one that it offers.
+    #[serde(default)]
+    pub security: Option<Vec<TargetSecurity>>,
+    /// Tags that rules can name.
+    #[serde(default)]
+    #[schemars(with = "Vec<Name>")]
+    pub tags: Vec<String>,
+}
+
+/// A remote-desktop protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// VNC (RFB), which Screen Sharing on a Mac speaks too.
+    Vnc,
+}
+
+/// What the gateway logs in to a target with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Credentials {
+    /// User name, for security types that have one (`ard`, `x509_plain`).
+    pub username: Option<String>,
+    /// Password.
+    pub password: Option<Secret>,
+}
+
+/// How a target's certificate is checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "TargetTlsKeys", into = "TargetTlsKeys")]
+#[schemars(with = "TargetTlsKeys")]
+pub struct TargetTls {
+    /// What makes the certificate acceptable.
+    pub policy: CertificatePolicy,
+    /// Name that the certificate must have, if it is not the address's host.
+    pub server_name: Option<String>,
+}
+
+impl Default for TargetTls {
+    fn default() -> Self {
+        Self { policy: CertificatePolicy::Ca { file: None }, server_name: None }
+    }
+}
+
+/// What makes a target's certificate acceptable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificatePolicy {
+    /// It is signed by an authority and has the right name.
+    Ca {
+        /// The authorities; the system's when `None`.
+        file: Option<CertificateFile>,
+    },
+    /// It is this one.
+    Pin {
+        /// SHA-256 of the certificate.
+        fingerprint: Fingerprint,
+    },
+    /// It is the one that was seen first.
+    Tofu,
+    /// Anything. Whoever can intercept the connection can read and change it.
+    Insecure,
+}
+
+/// The keys of `targets[].tls` as written.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetTlsKeys {
+    /// What makes the certificate acceptable.
+    #[serde(default)]
+    verify: Verify,
+    /// With `verify: ca`, a PEM file with the authorities, instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ca_file: Option<CertificateFile>,
+    /// With `verify: pin`, the certificate's SHA-256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<Fingerprint>,
+    /// Name that the certificate must have, if it is not the address's host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server_name: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Verify {
+    /// It is signed by an authority and has the right name.
+    #[default]
+    Ca,
+    /// It is the one with the given fingerprint.
+    Pin,
+    /// It is the one that was seen first (trust on first use).
+    Tofu,
+    /// Anything. Whoever can intercept the connection can read and change it.
+    Insecure,
+}
+
+/// The keys of `targets[].tls` do not go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TargetTlsError {
+    #[error(
+        "has `verify: pin` but no `fingerprint`; add the SHA-256 fingerprint of the target's certificate"
+    )]
+    NoFingerprint,
+    #[error("has a `fingerprint`, which only `verify: pin` uses")]
+    StrayFingerprint,
+    #[error("has a `ca_file`, which only `verify: ca` uses")]
+    StrayCaFile,
+    #[error("has a `server_name`, which only `verify: ca` uses")]
+    StrayServerName,
+}
+
+impl TryFrom<TargetTlsKeys> for TargetTls {
+    type Error = TargetTlsError;
+
+    fn try_from(keys: TargetTlsKeys) -> Result<Self, TargetTlsError> {
+        let TargetTlsKeys { verify, ca_file, fingerprint, server_name } = keys;
+        if !matches!(verify, Verify::Ca) {
+            if ca_file.is_some() {
+                return Err(TargetTlsError::StrayCaFile);
+            }
+            if server_name.is_some() {
+                return Err(TargetTlsError::StrayServerName);
+            }
+        }
+        if fingerprint.is_some() && !matches!(verify, Verify::Pin) {
+            return Err(TargetTlsError::StrayFingerprint);
+        }
+        let policy = match verify {
+            Verify::Ca => CertificatePolicy::Ca { file: ca_file },
+            Verify::Pin => {
+                CertificatePolicy::Pin { fingerprint: fingerprint.ok_or(TargetTlsError::NoFingerprint)? }
+            }
+            Verify::Tofu => CertificatePolicy::Tofu,
+            Verify::Insecure => CertificatePolicy::Insecure,
+        };
+        Ok(Self { policy, server_name })
+    }
+}
+
+impl From<TargetTls> for TargetTlsKeys {
+    fn from(tls: TargetTls) -> Self {
+        let mut keys =
+            Self { verify: Verify::Ca, ca_file: None, fingerprint: None, server_name: tls.server_name };
+        match tls.policy {
+            CertificatePolicy::Ca { file } => keys.ca_file = file,
+            CertificatePolicy::Pin { fingerprint } => {
+                keys.verify = Verify::Pin;
+                keys.fingerprint = Some(fingerprint);
+            }
+            CertificatePolicy::Tofu => keys.verify = Verify::Tofu,
+            CertificatePolicy::Insecure => keys.verify = Verify::Insecure,
+        }
+        keys
+    }
+}
+
+/// A security type that the gateway may use with a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetSecurity {
+    /// VeNCrypt X509Plain: TLS, user name and password.
+    X509Plain,
+    /// VeNCrypt X509Vnc: TLS, then a password of 8 characters.
+    X509Vnc,
+    /// VeNCrypt X509None: TLS without a login.
+    X509None,
+    /// Apple Remote Desktop: user name and password encrypted, the session in clear text.
+    Ard,
+    /// VNC authentication: a password of 8 characters, the session in clear text.
+    VncAuth,
+    /// No login, everything in clear text.
+    None,
+}
