@@ -1,0 +1,218 @@
+//! The events of the audit log.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// What happened. `AUDIT.md` lists the details of each kind.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum AuditKind {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
+        }
+
+        impl AuditKind {
+            /// Every kind.
+            pub const ALL: &'static [AuditKind] = &[$(AuditKind::$variant,)+];
+
+            /// The name in the log.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(AuditKind::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The gateway serves.
+    GatewayStarted = "gateway.started",
+    /// The gateway ended in order.
+    GatewayStopped = "gateway.stopped",
+    /// The gateway before this one was killed or crashed; found at the start.
+    GatewayInterrupted = "gateway.interrupted",
+    /// A new configuration is in force.
+    ConfigReloaded = "config.reloaded",
+    /// A new configuration was refused; the old one stays.
+    ConfigRejected = "config.rejected",
+    /// A ticket was issued.
+    TicketIssued = "ticket.issued",
+    /// A ticket was asked for and refused.
+    TicketRefused = "ticket.refused",
+    /// A technician proved who they are and may go on.
+    LoginAccepted = "login.accepted",
+    /// A login was refused.
+    LoginRefused = "login.refused",
+    /// A login was refused without a look at its secret, after too many failures.
+    LoginLocked = "login.locked",
+    /// A session runs.
+    SessionStarted = "session.started",
+    /// A session ended.
+    SessionEnded = "session.ended",
+    /// Someone ended another one's session.
+    SessionKilled = "session.killed",
+    /// A peer tried what is not permitted.
+    PermissionDenied = "permission.denied",
+    /// The permissions of a running session changed.
+    PermissionChanged = "permission.changed",
+    /// Clipboard content went through.
+    ClipboardTransferred = "clipboard.transferred",
+    /// The desktop has a new size.
+    DesktopResized = "desktop.resized",
+    /// A target's certificate was seen for the first time and is trusted from now on.
+    TargetCertificateTrusted = "target.certificate.trusted",
+    /// A target's certificate is not the one that was trusted.
+    TargetCertificateChanged = "target.certificate.changed",
+    /// The target could not be reached or refused the gateway.
+    TargetRefused = "target.refused",
+    /// A recording began.
+    RecordingOpened = "recording.opened",
+    /// A recording was sealed; its root is in the details.
+    RecordingSealed = "recording.sealed",
+    /// A recording cannot go on.
+    RecordingFailed = "recording.failed",
+    /// A recording was found open at the start and sealed.
+    RecordingInterrupted = "recording.interrupted",
+    /// Someone read a recording.
+    RecordingRead = "recording.read",
+    /// Someone verified a recording.
+    RecordingVerified = "recording.verified",
+    /// A peer broke its protocol.
+    ProtocolViolation = "protocol.violation",
+    /// A viewer was turned away before it could log in.
+    ViewerRefused = "viewer.refused",
+    /// The log's last line was not whole at the start and was put aside.
+    AuditRecovered = "audit.recovered",
+    /// Events were lost while the log could not be written.
+    AuditGap = "audit.gap",
+}
+
+impl fmt::Display for AuditKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// As wanted.
+    Success,
+    /// Someone was refused.
+    Refused,
+    /// Something failed.
+    Failed,
+}
+
+/// One event. The log adds the sequence number, the time and the chain.
+///
+/// ```
+/// use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
+///
+/// let event = AuditEvent::new(AuditKind::LoginRefused)
+///     .technician("alice")
+///     .address("192.0.2.7:50112")
+///     .outcome(Outcome::Refused)
+///     .message("the ticket has expired")
+///     .detail("method", "VncAuth");
+/// # assert_eq!(event.kind, AuditKind::LoginRefused);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditEvent {
+    /// What happened.
+    pub kind: AuditKind,
+    /// The session it happened in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The technician's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub technician: Option<String>,
+    /// The target's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The peer's network address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// How it went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// One sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What else is known; `AUDIT.md` lists the names for each kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub detail: BTreeMap<String, Value>,
+}
+
+impl AuditEvent {
+    /// An event of which only the kind is known.
+    #[must_use]
+    pub fn new(kind: AuditKind) -> Self {
+        Self {
+            kind,
+            session: None,
+            technician: None,
+            target: None,
+            address: None,
+            outcome: None,
+            message: None,
+            detail: BTreeMap::new(),
+        }
+    }
+
+    /// Names the session.
+    #[must_use]
+    pub fn session(mut self, session: impl Into<String>) -> Self {
+        self.session = Some(session.into());
+        self
+    }
+
+    /// Names the technician.
+    #[must_use]
+    pub fn technician(mut self, technician: impl Into<String>) -> Self {
+        self.technician = Some(technician.into());
+        self
+    }
+
+    /// Names the target.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    /// Gives the peer's address.
+    #[must_use]
+    pub fn address(mut self, address: impl fmt::Display) -> Self {
+        self.address = Some(address.to_string());
+        self
+    }
+
+    /// Says how it went.
+    #[must_use]
+    pub fn outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// Adds a sentence for people.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    /// Adds a detail; see `AUDIT.md` for the names.
+    #[must_use]
+    pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.detail.insert(name.to_owned(), value.into());
+        self
+    }
+}

@@ -1,0 +1,127 @@
+//! The handle of one recording while its session runs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::Lane;
+
+/// One recording being written. Cheap to clone and to share.
+///
+/// When the last clone is dropped without [`close`](Self::close), the recording is sealed with the end
+/// `abandoned`.
+#[derive(Clone)]
+pub struct Recording {}
+
+/// What a sealed recording amounts to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sealed {
+    /// The recording's root: SHA-256 of the whole chain, in hex. Proves the recording's content.
+    pub root: String,
+    /// Why it ended, as given to [`Recording::close`].
+    pub end: String,
+    /// Size of all segments in bytes.
+    pub bytes: u64,
+    /// Number of segments.
+    pub segments: u32,
+    /// Number of entries.
+    pub entries: u64,
+    /// Time from the recording's start to its end.
+    pub duration: Duration,
+}
+
+/// A recording cannot go on. What was durable before stays intact and verifiable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordingFailed {
+    /// The disk is full.
+    #[error("the recording {id} cannot go on: no space left on {path}")]
+    NoSpace {
+        /// The recording.
+        id: String,
+        /// The file that could not be extended.
+        path: PathBuf,
+    },
+    /// A file cannot be written or synced.
+    #[error("the recording {id} cannot go on: cannot write {path}: {error}")]
+    Write {
+        /// The recording.
+        id: String,
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        error: String,
+    },
+    /// More was appended than can be kept in memory while the disk does not keep up.
+    #[error("the recording {id} cannot go on: the disk is too slow, {waiting} bytes wait for it")]
+    TooSlow {
+        /// The recording.
+        id: String,
+        /// Bytes that wait.
+        waiting: usize,
+    },
+    /// The recording is closed.
+    #[error("the recording {id} is closed")]
+    Closed {
+        /// The recording.
+        id: String,
+    },
+}
+
+impl Recording {
+    /// The recording's name.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        todo()
+    }
+
+    /// Adds `bytes` to `lane`. Never blocks: the bytes are copied, and reach the file within 100 ms.
+    ///
+    /// Call [`ready`](Self::ready) before appending on behalf of a peer, so that a slow disk slows the
+    /// peer instead of filling memory.
+    ///
+    /// # Errors
+    /// The recording failed or is closed; nothing more will be recorded.
+    pub fn append(&self, lane: Lane, bytes: &[u8]) -> Result<(), RecordingFailed> {
+        let _ = (lane, bytes);
+        todo()
+    }
+
+    /// Adds an event: the JSON object `{"kind": kind, "detail": detail}` in [`Lane::Events`].
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn event(&self, kind: &str, detail: serde_json::Value) -> Result<(), RecordingFailed> {
+        let _ = (kind, detail);
+        todo()
+    }
+
+    /// Waits while more bytes wait for the disk than the recording may hold (512 KiB). Costs an atomic
+    /// load when there is nothing to wait for. Cancel safe.
+    ///
+    /// # Errors
+    /// The recording failed.
+    pub async fn ready(&self) -> Result<(), RecordingFailed> {
+        todo()
+    }
+
+    /// Resolves when the recording has failed, and never otherwise. Cancel safe.
+    pub async fn failed(&self) -> RecordingFailed {
+        todo()
+    }
+
+    /// Ends the recording: writes what waits, signs the end with the reason `end`, and syncs.
+    ///
+    /// Nothing can be appended from the call on. Cancelling the wait does not cancel the sealing.
+    ///
+    /// # Errors
+    /// The recording failed or was closed before.
+    pub async fn close(&self, end: &str) -> Result<Sealed, RecordingFailed> {
+        let _ = end;
+        todo()
+    }
+}
+
+fn todo() -> ! {
+    panic!("not yet here")
+}
