@@ -1,0 +1,31 @@
+//! What the gateway decides about a relay before it starts.
+
+use passerelle_desktop::{ClipboardLimits, Permissions};
+use passerelle_rfb::{Limits, ServerInit};
+
+/// What a [`VncRelay`](crate::VncRelay) starts from.
+#[derive(Clone, Debug)]
+pub struct RelaySettings {
+    /// What the target sent and the viewer was shown.
+    pub init: ServerInit,
+    /// What the technician may do at first.
+    pub permissions: Permissions,
+    /// The largest clipboard content that passes.
+    pub clipboard: ClipboardLimits,
+    /// What the recording keeps of keys.
+    pub keystrokes: KeystrokePolicy,
+    /// Whether the recording's wire lanes keep clipboard content.
+    pub store_clipboard: bool,
+    /// Bounds on what the peers send. [`Limits::cut_text`] is derived from `clipboard` and ignored.
+    pub limits: Limits,
+}
+
+/// What the recording keeps of the keys that the technician pressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeystrokePolicy {
+    /// That a key was pressed or released and when, not which one.
+    #[default]
+    None,
+    /// Every key.
+    All,
+}
