@@ -6,6 +6,7 @@
 mod init;
 mod limits;
 mod pixel_format;
+pub mod security;
 mod wire;
 
 pub use init::{ServerInit, ServerInitError};
