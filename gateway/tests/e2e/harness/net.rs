@@ -1,0 +1,40 @@
+//! Ports on the loopback interface.
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use super::process::Process;
+use super::wait::wait_for;
+use super::Outcome;
+
+/// A TCP port that was free a moment ago.
+pub(crate) fn free_port() -> Outcome<u16> {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|error| format!("no free port: {error}"))
+}
+
+/// Whether something listens on a TCP port. Read from the kernel's table rather than tried: VNC servers
+/// count a connection without a login as an attack.
+pub(crate) fn listening(port: u16) -> bool {
+    let wanted = format!(":{port:04X}");
+    ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
+        fs::read_to_string(table).unwrap_or_default().lines().any(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(1);
+            let local = fields.next().unwrap_or_default();
+            // State 0A is LISTEN.
+            local.ends_with(&wanted) && fields.nth(1) == Some("0A")
+        })
+    })
+}
+
+/// Waits until `process` listens on a port; says at once when it ended instead.
+pub(crate) fn wait_listening(process: &mut Process, port: u16) -> Outcome {
+    let what = format!("{} listening on port {port}", process.name());
+    wait_for(&what, Duration::from_secs(20), || match process.ended() {
+        Some(status) => Some(Err(format!("{} ended with {status} before it listened", process.name()))),
+        None => listening(port).then_some(Ok(())),
+    })?
+}

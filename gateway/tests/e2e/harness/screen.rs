@@ -1,0 +1,70 @@
+//! X displays: to draw on, to look at, to type on.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use super::lab::Lab;
+use super::picture::Picture;
+use super::process::{read, Process};
+use super::wait::wait_for;
+use super::Outcome;
+
+/// The size of every desktop in these tests.
+pub(crate) const SIZE: (usize, usize) = (800, 600);
+
+/// An X display and the server that serves it.
+pub(crate) struct Screen {
+    /// Its name, `:7`.
+    pub(crate) name: String,
+    server: Process,
+}
+
+impl Screen {
+    /// A display that only exists in memory.
+    pub(crate) fn xvfb(lab: &Lab, name: &str) -> Outcome<Self> {
+        let mut command = Command::new("Xvfb");
+        command.args(["-screen", "0", &format!("{}x{}x24", SIZE.0, SIZE.1), "-noreset"]);
+        Self::start(lab, name, command)
+    }
+
+    /// Starts an X server that chooses its own display number, with `command` as its program and
+    /// particular arguments.
+    pub(crate) fn start(lab: &Lab, name: &str, mut command: Command) -> Outcome<Self> {
+        command.args(["-displayfd", "1", "-nolisten", "tcp", "-ac"]);
+        let number = lab.path(&format!("{name}.display"));
+        let mut server = lab.start_with_output(name, &command, &number)?;
+        let number = wait_for("an X server choosing its display", Duration::from_secs(20), || {
+            if let Some(status) = server.ended() {
+                return Some(Err(format!("{name} ended with {status}")));
+            }
+            let text = fs::read_to_string(&number).ok()?;
+            text.ends_with('\n').then(|| Ok(text.trim().to_owned()))
+        })??;
+        Ok(Self { name: format!(":{number}"), server })
+    }
+
+    /// The server's process.
+    pub(crate) fn server(&mut self) -> &mut Process {
+        &mut self.server
+    }
+
+    /// A command that finds this display.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("DISPLAY", &self.name);
+        command
+    }
+
+    /// What the display shows now, without its cursor.
+    pub(crate) fn picture(&self) -> Outcome<Picture> {
+        Picture::xwd(&read(self.command("xwd").args(["-root", "-silent"]))?)
+    }
+
+    /// Puts the pointer somewhere and types a line there.
+    pub(crate) fn type_line(&self, at: (usize, usize), text: &str) -> Outcome {
+        read(self.command("xdotool").args(["mousemove", &at.0.to_string(), &at.1.to_string()]))?;
+        read(self.command("xdotool").args(["type", "--delay", "40", "--", text]))?;
+        read(self.command("xdotool").args(["key", "Return"])).map(drop)
+    }
+}
