@@ -8,10 +8,21 @@
 //! Nothing but reading files and environment variables happens here, and that through [`Resolver`].
 
 mod errors;
+mod load;
+mod meaning;
+mod report;
+mod resolver;
+mod schema;
 mod sections;
+mod shape;
+mod text;
+mod tree;
 mod values;
 
 pub use errors::{ConfigErrors, Problem};
+pub use load::Loaded;
+pub use resolver::{FileError, Resolver, SystemResolver};
+pub use schema::schema;
 pub use sections::{
     CertificatePolicy, ClipboardSizes, Config, Credentials, Keystrokes, Limits, Listen, Lockout, Log,
     LogFormat, LogLevel, Protocol, Recording, RecordingPolicy, Requirement, Rule, Store, Target,

@@ -14,20 +14,20 @@ pub struct Limits {
     /// A session ends after so long.
     pub session: HumanDuration,
     /// Sessions at a time for one technician.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub per_technician: u32,
     /// Sessions at a time on one target.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub per_target: u32,
     /// Sessions at a time in all.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub sessions: u32,
     /// The largest clipboard content that passes.
     pub clipboard: ClipboardSizes,
     /// A connection that is not logged in after so long is closed.
     pub handshake: HumanDuration,
     /// Connections at a time that are not logged in yet.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub pre_auth_connections: u32,
     /// Sessions may go on for so long when the gateway is told to stop.
     pub drain: HumanDuration,
@@ -90,13 +90,13 @@ impl Default for Tickets {
 #[serde(default, deny_unknown_fields)]
 pub struct Lockout {
     /// Failures from one address before it is locked.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub per_address: u32,
     /// Failures in one technician's name before the name is locked.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub per_technician: u32,
     /// Failures in all before every login is locked.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub global: u32,
     /// The first lock lasts so long, the next twice that, and so on.
     pub first: HumanDuration,

@@ -17,3 +17,6 @@ pub use recording::{Keystrokes, Recording, RecordingPolicy};
 pub use target::{CertificatePolicy, Credentials, Protocol, Target, TargetSecurity, TargetTls};
 pub use tls::Tls;
 pub use vnc::{ViewerSecurity, Vnc};
+
+pub(crate) use target::check_target_tls;
+pub(crate) use tls::check_tls;

@@ -20,7 +20,7 @@ pub struct User {
     pub name: String,
     /// Groups that rules can name.
     #[serde(default)]
-    #[schemars(with = "Vec<Name>")]
+    #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
     pub groups: Vec<String>,
     /// Argon2id hash of a password, as `passerelle hash-password` prints it. Not needed for tickets.
     #[serde(default)]
@@ -36,20 +36,21 @@ pub struct Rule {
     pub name: String,
     /// Groups whose members the rule is about.
     #[serde(default)]
-    #[schemars(with = "Vec<Name>")]
+    #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
     pub groups: Vec<String>,
     /// Technicians that the rule is about, in addition to the groups.
     #[serde(default)]
-    #[schemars(with = "Vec<Name>")]
+    #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
     pub users: Vec<String>,
     /// The targets: a target's name, `tag:NAME`, or `*` for all.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub targets: Vec<TargetSelector>,
     /// What the technician may do there.
     #[schemars(schema_with = "permissions")]
     pub permissions: Permissions,
     /// What must be fulfilled for the session to begin and go on.
     #[serde(default)]
+    #[schemars(extend("uniqueItems" = true))]
     pub require: Vec<Requirement>,
 }
 
@@ -148,7 +149,7 @@ impl JsonSchema for TargetSelector {
 /// use would promise what does not happen.
 fn permissions(_: &mut SchemaGenerator) -> Schema {
     let names: Vec<&str> = GRANTABLE.iter().copied().map(Permission::name).collect();
-    json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
+    json_schema!({ "type": "array", "items": { "type": "string", "enum": names }, "uniqueItems": true })
 }
 
 /// The permissions that VNC knows.

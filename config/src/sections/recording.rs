@@ -19,6 +19,7 @@ pub struct Recording {
     pub clipboard: bool,
     /// Who can read the recordings: age public keys. When empty, the gateway itself, with a key in the
     /// data directory. When given, only they can, and the gateway cannot.
+    #[schemars(extend("uniqueItems" = true))]
     pub recipients: Vec<Recipient>,
     /// Disk space that is left free: with less, recordings stop, and what that means the policy says.
     pub min_free: ByteSize,

@@ -24,10 +24,11 @@ pub struct Target {
     pub tls: TargetTls,
     /// Security types that the gateway may use with it; by default the best one that it offers.
     #[serde(default)]
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub security: Option<Vec<TargetSecurity>>,
     /// Tags that rules can name.
     #[serde(default)]
-    #[schemars(with = "Vec<Name>")]
+    #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
     pub tags: Vec<String>,
 }
 
@@ -132,22 +133,34 @@ pub(crate) enum TargetTlsError {
     StrayServerName,
 }
 
+/// Whether these keys go together. `verify` as written.
+pub(crate) fn check_target_tls(
+    verify: &str,
+    ca_file: bool,
+    fingerprint: bool,
+    server_name: bool,
+) -> Result<(), TargetTlsError> {
+    match verify {
+        "pin" if !fingerprint => Err(TargetTlsError::NoFingerprint),
+        "ca" | "tofu" | "insecure" if fingerprint => Err(TargetTlsError::StrayFingerprint),
+        "pin" | "tofu" | "insecure" if ca_file => Err(TargetTlsError::StrayCaFile),
+        "pin" | "tofu" | "insecure" if server_name => Err(TargetTlsError::StrayServerName),
+        _ => Ok(()),
+    }
+}
+
 impl TryFrom<TargetTlsKeys> for TargetTls {
     type Error = TargetTlsError;
 
     fn try_from(keys: TargetTlsKeys) -> Result<Self, TargetTlsError> {
         let TargetTlsKeys { verify, ca_file, fingerprint, server_name } = keys;
-        if !matches!(verify, Verify::Ca) {
-            if ca_file.is_some() {
-                return Err(TargetTlsError::StrayCaFile);
-            }
-            if server_name.is_some() {
-                return Err(TargetTlsError::StrayServerName);
-            }
-        }
-        if fingerprint.is_some() && !matches!(verify, Verify::Pin) {
-            return Err(TargetTlsError::StrayFingerprint);
-        }
+        let word = match verify {
+            Verify::Ca => "ca",
+            Verify::Pin => "pin",
+            Verify::Tofu => "tofu",
+            Verify::Insecure => "insecure",
+        };
+        check_target_tls(word, ca_file.is_some(), fingerprint.is_some(), server_name.is_some())?;
         let policy = match verify {
             Verify::Ca => CertificatePolicy::Ca { file: ca_file },
             Verify::Pin => {

@@ -46,16 +46,24 @@ pub(crate) enum TlsKeysError {
     Both,
 }
 
+/// Whether these keys go together.
+pub(crate) fn check_tls(certificate: bool, key: bool, self_signed: bool) -> Result<(), TlsKeysError> {
+    match (certificate, key, self_signed) {
+        (false, false, true) | (true, true, false) => Ok(()),
+        (_, _, true) => Err(TlsKeysError::Both),
+        (_, _, false) => Err(TlsKeysError::Incomplete),
+    }
+}
+
 impl TryFrom<TlsKeys> for Tls {
     type Error = TlsKeysError;
 
     fn try_from(keys: TlsKeys) -> Result<Self, TlsKeysError> {
-        match (keys.certificate, keys.key, keys.self_signed) {
-            (None, None, true) => Ok(Self::SelfSigned),
-            (Some(certificate), Some(key), false) => Ok(Self::Files { certificate, key }),
-            (_, _, true) => Err(TlsKeysError::Both),
-            (_, _, false) => Err(TlsKeysError::Incomplete),
-        }
+        check_tls(keys.certificate.is_some(), keys.key.is_some(), keys.self_signed)?;
+        Ok(match (keys.certificate, keys.key) {
+            (Some(certificate), Some(key)) => Self::Files { certificate, key },
+            _ => Self::SelfSigned,
+        })
     }
 }
 

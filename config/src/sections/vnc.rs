@@ -4,19 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The viewer side of VNC.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Vnc {
     /// Security types offered to viewers. Most viewers take the first one that they know, so the order is
     /// policy. By default all that the configuration allows: the encrypted ones only with `tls`.
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub security: Option<Vec<ViewerSecurity>>,
-}
-
-#[expect(clippy::derivable_impls, reason = "the field's default is said where its meaning is")]
-impl Default for Vnc {
-    fn default() -> Self {
-        Self { security: None }
-    }
 }
 
 /// A way for a viewer to log in.

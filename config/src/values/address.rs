@@ -44,7 +44,7 @@ impl JsonSchema for ListenAddresses {
         let address = json_schema!({ "type": "string", "format": super::format::LISTEN_ADDRESS });
         json_schema!({
             "description": "One IP:PORT to listen on, or a list of them. [::]:5900 takes IPv6 and IPv4.",
-            "anyOf": [address, { "type": "array", "items": address, "minItems": 1 }]
+            "anyOf": [address, { "type": "array", "items": address, "minItems": 1, "uniqueItems": true }]
         })
     }
 }

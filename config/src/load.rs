@@ -1,0 +1,77 @@
+//! From a file to a checked configuration.
+
+use std::path::Path;
+
+use crate::errors::{ConfigErrors, Problem};
+use crate::report::Report;
+use crate::resolver::{Resolver, SystemResolver};
+use crate::sections::Config;
+use crate::shape::Shape;
+use crate::{meaning, schema, tree};
+
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration, with its secrets.
+    pub config: Config,
+    /// What is doubtful in it, in the file's order.
+    pub warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads and checks a file, with the process's environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, or that it cannot be read.
+    pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
+        let name = path.to_string_lossy();
+        let text = match std::fs::read(path) {
+            Ok(bytes) => String::from_utf8(bytes).map_err(|error| {
+                let valid = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+                let line = 1 + valid.filter(|byte| **byte == b'\n').count();
+                format!("the file is not UTF-8 text (line {line})")
+            }),
+            Err(error) => Err(format!("the file cannot be read: {error}")),
+        };
+        text.map_or_else(
+            |message| {
+                let mut report = Report::new(&name);
+                report.file_error(message);
+                report.finish(None)
+            },
+            |text| Self::parse(&text, &name, &SystemResolver),
+        )
+    }
+
+    /// Checks the text of a file. `source_name` is what problems call the file; relative paths in the
+    /// text start at its directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text.
+    pub fn parse(text: &str, source_name: &str, resolver: &dyn Resolver) -> Result<Loaded, ConfigErrors> {
+        let mut report = Report::new(source_name);
+        let config = check(text, source_name, resolver, &mut report);
+        report.finish(config)
+    }
+}
+
+fn check(text: &str, source_name: &str, resolver: &dyn Resolver, report: &mut Report) -> Option<Config> {
+    let root = tree::parse(text, report)?;
+    let schema = schema();
+    let base = Path::new(source_name).parent().unwrap_or(Path::new(""));
+    let json = Shape::new(&schema, base, resolver, report).check(&root, &schema, "");
+    meaning::check_tree(&root, report);
+    if report.has_errors() {
+        return None;
+    }
+    match serde_json::from_value::<Config>(json) {
+        Ok(config) => {
+            meaning::check_config(&config, &root, report);
+            Some(config)
+        }
+        Err(error) => {
+            report.file_error(error.to_string());
+            None
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! What the schema cannot say: references, combinations, and what is doubtful.
+//!
+//! Most of it looks at the tree and not at the types, so that it is found together with mistakes in the
+//! shape.
+
+use std::net::SocketAddr;
+
+use crate::report::{Report, quoted, suggestion};
+use crate::sections::{ClipboardSizes, Config, check_target_tls, check_tls};
+use crate::tree::{Node, Value};
+use crate::values::HumanDuration;
+
+/// Finds what is wrong with the file as far as it has the right shape.
+pub(crate) fn check_tree(root: &Node, report: &mut Report) {
+    for section in ["users", "targets", "rules"] {
+        distinct_names(root, section, report);
+    }
+    rules(root, report);
+    own_tls(root, report);
+    viewer_security(root, report);
+    for (index, target) in elements(root, "targets").enumerate() {
+        target_tls(target, &format!("targets[{index}].tls"), report);
+        target_security(target, &format!("targets[{index}].security"), report);
+    }
+}
+
+/// Finds what needs the values: what secrets contain, and how long things last.
+pub(crate) fn check_config(config: &Config, root: &Node, report: &mut Report) {
+    for (index, user) in config.users.iter().enumerate() {
+        let Some(hash) = &user.password_hash else { continue };
+        if !hash.expose().starts_with("$argon2id$") {
+            let at = elements(root, "users")
+                .nth(index)
+                .and_then(|user| user.get("password_hash"))
+                .unwrap_or(root)
+                .at;
+            let message = "this is not an argon2id hash; make one with `passerelle hash-password`";
+            report.error(at, &format!("users[{index}].password_hash"), message);
+        }
+    }
+    durations(config, root, report);
+    let sizes = &config.limits.clipboard;
+    for (name, size) in [("to_target", sizes.to_target), ("from_target", sizes.from_target)] {
+        if size > ClipboardSizes::MAX {
+            let key = format!("limits.clipboard.{name}");
+            report.error(find(root, &key).at, &key, format!("must be at most {}", ClipboardSizes::MAX));
+        }
+    }
+}
+
+/// The elements of a list under the root.
+fn elements<'a>(root: &'a Node, section: &str) -> impl Iterator<Item = &'a Node> {
+    root.get(section).map(Node::items).unwrap_or_default().iter()
+}
+
+fn name_of(node: &Node) -> Option<&str> {
+    node.get("name").and_then(Node::text)
+}
+
+/// The node at a path of keys, or the nearest one above that exists.
+fn find<'a>(root: &'a Node, path: &str) -> &'a Node {
+    let mut node = root;
+    for key in path.split('.') {
+        match node.get(key) {
+            Some(next) => node = next,
+            None => break,
+        }
+    }
+    node
+}
+
+/// The texts of a list under a key, each with its path.
+fn texts<'a>(
+    node: &'a Node,
+    list: &'a str,
+    path: &'a str,
+) -> impl Iterator<Item = (&'a Node, &'a str, String)> {
+    let items = node.get(list).map(Node::items).unwrap_or_default().iter().enumerate();
+    items.filter_map(move |(index, item)| Some((item, item.text()?, format!("{path}.{list}[{index}]"))))
+}
+
+fn distinct_names(root: &Node, section: &str, report: &mut Report) {
+    let mut known: Vec<(&str, &Node)> = Vec::new();
+    for (index, element) in elements(root, section).enumerate() {
+        let Some(node) = element.get("name") else { continue };
+        let Some(name) = node.text() else { continue };
+        match known.iter().find(|(known, _)| *known == name) {
+            Some((_, first)) => {
+                let message = format!("the name {} is already taken in line {}", quoted(name), first.at.line);
+                report.error(node.at, &format!("{section}[{index}].name"), message);
+            }
+            None => known.push((name, node)),
+        }
+    }
+}
+
+fn rules(root: &Node, report: &mut Report) {
+    let users: Vec<&str> = elements(root, "users").filter_map(name_of).collect();
+    let groups: Vec<&str> = elements(root, "users").flat_map(|user| list_of(user, "groups")).collect();
+    let targets: Vec<&str> = elements(root, "targets").filter_map(name_of).collect();
+    let tags: Vec<&str> = elements(root, "targets").flat_map(|target| list_of(target, "tags")).collect();
+
+    for (index, rule) in elements(root, "rules").enumerate() {
+        let path = format!("rules[{index}]");
+        let nobody = |key: &str| {
+            rule.get(key).is_none_or(|list| matches!(&list.value, Value::List(items) if items.is_empty()))
+        };
+        if matches!(rule.value, Value::Map(_)) && nobody("users") && nobody("groups") {
+            report.error(rule.at, &path, "the rule names nobody; add `groups` or `users`");
+        }
+        for (node, user, key) in texts(rule, "users", &path) {
+            if !users.contains(&user) {
+                let guess = suggestion(user, users.iter().copied());
+                report.error(node.at, &key, format!("there is no user {}{guess}", quoted(user)));
+            }
+        }
+        for (node, group, key) in texts(rule, "groups", &path) {
+            if !groups.contains(&group) {
+                let guess = suggestion(group, groups.iter().copied());
+                report.warning(node.at, &key, format!("no user is in the group {}{guess}", quoted(group)));
+            }
+        }
+        for (node, selector, key) in texts(rule, "targets", &path) {
+            match selector.strip_prefix("tag:") {
+                Some(tag) if !tags.contains(&tag) => {
+                    let guess = suggestion(tag, tags.iter().copied());
+                    report.warning(node.at, &key, format!("no target has the tag {}{guess}", quoted(tag)));
+                }
+                None if selector != "*" && !targets.contains(&selector) => {
+                    let mut guess = suggestion(selector, targets.iter().copied());
+                    if tags.contains(&selector) {
+                        guess = format!("; did you mean `tag:{selector}`?");
+                    }
+                    report.error(node.at, &key, format!("there is no target {}{guess}", quoted(selector)));
+                }
+                _ => {}
+            }
+        }
+        if let Some(list) = rule
+            .get("permissions")
+            .filter(|list| matches!(&list.value, Value::List(items) if items.is_empty()))
+        {
+            report.warning(list.at, &format!("{path}.permissions"), "the rule grants nothing");
+        }
+    }
+}
+
+fn list_of<'a>(node: &'a Node, key: &str) -> impl Iterator<Item = &'a str> {
+    node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(Node::text)
+}
+
+fn own_tls(root: &Node, report: &mut Report) {
+    let Some(tls) = root.get("tls").filter(|tls| matches!(tls.value, Value::Map(_))) else { return };
+    let self_signed = tls.get("self_signed").is_some_and(|node| matches!(node.value, Value::Bool(true)));
+    if let Err(error) = check_tls(tls.get("certificate").is_some(), tls.get("key").is_some(), self_signed) {
+        report.error(tls.at, "tls", error.to_string());
+    }
+}
+
+fn viewer_security(root: &Node, report: &mut Report) {
+    let encrypted = root.get("tls").is_some();
+    let local = root.get("listen").and_then(|listen| listen.get("vnc")).is_some_and(only_local);
+    let Some(vnc) = root.get("vnc") else { return };
+    for (node, security, key) in texts(vnc, "security", "vnc") {
+        match security {
+            "x509_plain" | "x509_vnc" if !encrypted => {
+                report.error(
+                    node.at,
+                    &key,
+                    format!("`{security}` needs a certificate; add the section `tls`"),
+                );
+            }
+            "ard" if !local => {
+                let message = "with `ard` the login is encrypted but the session is not; use it in networks that you trust";
+                report.warning(node.at, &key, message);
+            }
+            "vnc_auth" if !local => {
+                let message = "with `vnc_auth` nothing is encrypted; use it in networks that you trust";
+                report.warning(node.at, &key, message);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether everything that is listened on can be reached from this machine only.
+fn only_local(addresses: &Node) -> bool {
+    let local = |node: &Node| {
+        let address = node.text().and_then(|text| text.parse::<SocketAddr>().ok());
+        address.is_some_and(|address| address.ip().is_loopback())
+    };
+    local(addresses) || (!addresses.items().is_empty() && addresses.items().iter().all(local))
+}
+
+fn target_tls(target: &Node, path: &str, report: &mut Report) {
+    let Some(tls) = target.get("tls") else { return };
+    let verify = tls.get("verify").map_or(Some("ca"), Node::text).unwrap_or_default();
+    let has = |key: &str| tls.get(key).is_some();
+    if let Err(error) = check_target_tls(verify, has("ca_file"), has("fingerprint"), has("server_name")) {
+        report.error(tls.at, path, error.to_string());
+    }
+    if verify == "insecure" {
+        let at = tls.get("verify").unwrap_or(tls).at;
+        let message = "the target's certificate is not checked, so anyone on the way can read the session and the password; use `pin` or `tofu`";
+        report.warning(at, &format!("{path}.verify"), message);
+    }
+}
+
+fn target_security(target: &Node, path: &str, report: &mut Report) {
+    let has = |key: &str| target.get("credentials").is_some_and(|credentials| credentials.get(key).is_some());
+    let (username, password) = (has("username"), has("password"));
+    for (index, node) in target.get("security").map(Node::items).unwrap_or_default().iter().enumerate() {
+        let security = node.text().unwrap_or_default();
+        let (needs_username, needs_password) = match security {
+            "x509_plain" | "ard" => (true, true),
+            "x509_vnc" | "vnc_auth" => (false, true),
+            _ => (false, false),
+        };
+        let missing = match (needs_username && !username, needs_password && !password) {
+            (true, true) => "`credentials.username` and `credentials.password`",
+            (true, false) => "`credentials.username`",
+            (false, true) => "`credentials.password`",
+            (false, false) => continue,
+        };
+        report.error(node.at, &format!("{path}[{index}]"), format!("`{security}` needs {missing}"));
+    }
+}
+
+fn durations(config: &Config, root: &Node, report: &mut Report) {
+    let second = HumanDuration::from_secs(1);
+    let day = HumanDuration::from_secs(24 * 60 * 60);
+    let limits = &config.limits;
+    let lockout = &config.lockout;
+    let bounds = [
+        ("limits.idle", limits.idle, second, HumanDuration::from_secs(7 * 24 * 60 * 60)),
+        ("limits.session", limits.session, second, HumanDuration::from_secs(30 * 24 * 60 * 60)),
+        ("limits.handshake", limits.handshake, second, HumanDuration::from_secs(5 * 60)),
+        ("limits.drain", limits.drain, HumanDuration::from_secs(0), day),
+        ("tickets.life", config.tickets.life, second, day),
+        ("lockout.first", lockout.first, second, day),
+        ("lockout.longest", lockout.longest, lockout.first, HumanDuration::from_secs(7 * 24 * 60 * 60)),
+        ("lockout.forget", lockout.forget, second, HumanDuration::from_secs(30 * 24 * 60 * 60)),
+    ];
+    for (key, found, least, most) in bounds {
+        if found < least || found > most {
+            report.error(find(root, key).at, key, format!("must be from {least} to {most}, not {found}"));
+        }
+    }
+    if limits.idle > limits.session {
+        let message =
+            format!("is longer than `limits.session` ({}), which ends every session before", limits.session);
+        report.warning(find(root, "limits.idle").at, "limits.idle", message);
+    }
+    if config.tickets.life > HumanDuration::from_secs(15 * 60) {
+        let message = "is long for a ticket: what is written down or sniffed stays usable until then";
+        report.warning(find(root, "tickets.life").at, "tickets.life", message);
+    }
+}
