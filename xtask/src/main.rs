@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to people")]
 
+mod bench;
 mod ci;
 mod demo;
 mod fuzz;
@@ -22,6 +23,7 @@ Usage: cargo xtask COMMAND
        --no-setup      installs nothing
        -- ARGS         are handed to the test runner
   demo [ARGS...]       builds the gateway and runs `passerelle demo ARGS`
+  bench vnc [OPTIONS]  compares the gateway with no proxy, HAProxy and websockify (--help names the options)
   fuzz [TARGET...]     fuzzes the parsers with cargo-fuzz (--list names the targets)
        --seconds N     how long, shared by all targets (default: 60)
 ";
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("ci") => ci::run(&rest),
         Some("test") => test::run(&rest),
+        Some("bench") => bench::run(&rest),
         Some("demo") => demo::run(&rest),
         Some("fuzz") => fuzz::run(&rest),
         Some("help" | "--help" | "-h") => {

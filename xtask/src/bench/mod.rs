@@ -1,0 +1,25 @@
+//! `cargo xtask bench`.
+//!
+//! The load client must not be the bound, so it is built with optimisation; and it depends on libraries
+//! that nobody else who runs `cargo xtask` should have to wait for. So this command builds xtask once
+//! more, in the release profile and with the feature `bench`, and hands over to it.
+
+#[cfg(feature = "bench")]
+mod vnc;
+
+use crate::shell::Outcome;
+
+/// Runs the benchmark that `arguments` name.
+#[cfg(feature = "bench")]
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    vnc::run(arguments)
+}
+
+/// Hands over to an xtask that has the benchmark.
+#[cfg(not(feature = "bench"))]
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    use crate::shell;
+
+    let build = ["run", "--quiet", "--release", "--package", "xtask", "--features", "bench", "--", "bench"];
+    shell::run(shell::cargo().args(build).args(arguments))
+}

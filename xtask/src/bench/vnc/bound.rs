@@ -1,0 +1,92 @@
+//! What recording costs by itself on this machine: hashing, sealing and writing, measured one by one.
+
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::digest::{SHA256, digest};
+
+use super::figures::{Spread, spread};
+
+/// Bytes handled at once, about what a relay reads at once.
+const PIECE: usize = 64 * 1024;
+/// Bytes per round.
+const VOLUME: usize = 256 << 20;
+/// Rounds of each step.
+const ROUNDS: usize = 5;
+/// A file is overwritten from its beginning after so many bytes.
+const FILE: usize = 64 << 20;
+
+/// CPU seconds that one step takes for a gigabyte.
+pub(crate) struct Cost {
+    /// The step.
+    pub(crate) step: &'static str,
+    /// CPU seconds per GB.
+    pub(crate) seconds: Spread,
+}
+
+/// Measures every step on one core, interleaved; `directory` is where recordings would go.
+pub(crate) fn measure(directory: &Path) -> Result<Vec<Cost>> {
+    let steps = ["hashing (SHA-256)", "sealing (AES-256-GCM)", "writing to disk", "writing to memory"];
+    let mut times = [const { Vec::new() }; 4];
+    let key = UnboundKey::new(&AES_256_GCM, &[7; 32]).map_err(|_| anyhow!("AES-256-GCM is not available"))?;
+    let key = LessSafeKey::new(key);
+    let mut piece: Vec<u8> = (0..PIECE).map(|index| (index % 251) as u8).collect();
+    for _ in 0..ROUNDS {
+        for (step, times) in times.iter_mut().enumerate() {
+            let began = cpu_time()?;
+            match step {
+                0 => {
+                    for _ in 0..VOLUME / PIECE {
+                        black_box(digest(&SHA256, black_box(&piece)));
+                    }
+                }
+                1 => {
+                    for sequence in 0..VOLUME / PIECE {
+                        let mut nonce = [0; 12];
+                        nonce[4..].copy_from_slice(&(sequence as u64).to_be_bytes());
+                        let nonce = Nonce::assume_unique_for_key(nonce);
+                        let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), &mut piece);
+                        black_box(tag.map_err(|_| anyhow!("sealing failed"))?.as_ref());
+                    }
+                }
+                2 => write(directory, &piece)?,
+                _ => write(Path::new("/dev/shm"), &piece)?,
+            }
+            times.push((cpu_time()? - began) / VOLUME as f64 * 1e9);
+        }
+    }
+    steps
+        .iter()
+        .zip(&times)
+        .map(|(step, times)| Ok(Cost { step, seconds: spread(times).context("no rounds")? }))
+        .collect()
+}
+
+/// Seconds for which this thread was on a core (proc(5), `schedstat`), which others on the machine do not
+/// lengthen.
+fn cpu_time() -> Result<f64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds: u64 = text.split(' ').next().context("schedstat is empty")?.parse()?;
+    Ok(nanoseconds as f64 / 1e9)
+}
+
+/// Writes into the page cache, as a recorder does between its synchronisations.
+fn write(directory: &Path, piece: &[u8]) -> Result<()> {
+    let path = directory.join(format!("bench-write-{}", std::process::id()));
+    let mut file = File::create(&path).with_context(|| format!("cannot write in {}", directory.display()))?;
+    let written = (|| {
+        for index in 0..VOLUME / PIECE {
+            if index % (FILE / PIECE) == 0 {
+                file.seek(SeekFrom::Start(0))?;
+            }
+            file.write_all(piece)?;
+        }
+        Ok(())
+    })();
+    fs::remove_file(&path)?;
+    written
+}

@@ -1,0 +1,16 @@
+//! The real clock, which is what a benchmark measures.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) use crate::shell::now;
+
+/// Sleeps until `moment`; returns at once when it has passed.
+pub(crate) fn sleep_until(moment: Instant) {
+    thread::sleep(moment.saturating_duration_since(now()));
+}
+
+/// A duration in milliseconds, with fractions.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}

@@ -1,0 +1,163 @@
+//! Passerelle as a peer: started from its binary with a configuration of its own.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::peers::Target;
+use super::process::{Process, command, free_address};
+
+/// Whether sessions are recorded, and in which directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Recording {
+    /// No.
+    Off,
+    /// Yes, in a new directory below this one.
+    On(PathBuf),
+}
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    process: Process,
+    program: PathBuf,
+    configuration: PathBuf,
+    address: SocketAddr,
+    recordings: Option<PathBuf>,
+    directory: PathBuf,
+}
+
+impl Gateway {
+    /// Starts `program serve` in front of `targets`.
+    pub(crate) fn start(
+        program: &Path,
+        targets: &[(Target, SocketAddr)],
+        recording: &Recording,
+        parent: &Path,
+    ) -> Result<Self> {
+        let address = free_address()?;
+        let name = format!("passerelle-{}", address.port());
+        let directory = parent.join(&name);
+        fs::create_dir(&directory)?;
+        let recordings = match recording {
+            Recording::Off => None,
+            Recording::On(parent) => {
+                let recordings = parent.join(format!("{name}-recordings-{}", std::process::id()));
+                fs::create_dir(&recordings)?;
+                Some(recordings)
+            }
+        };
+        let configuration = directory.join("passerelle.yaml");
+        fs::write(&configuration, yaml(address, targets, recordings.as_deref(), &directory))?;
+        let mut serve = command(program, ["serve", "--config"]);
+        serve.arg(&configuration);
+        let mut gateway = Self {
+            process: Process::start(&name, serve, parent)?,
+            program: program.to_owned(),
+            configuration,
+            address,
+            recordings,
+            directory,
+        };
+        gateway.process.wait_listening(address)?;
+        Ok(gateway)
+    }
+
+    /// Where it listens for viewers.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// A fresh ticket for `target` in the form that VNC authentication takes.
+    pub(crate) fn ticket(&self, target: &str) -> Result<String> {
+        let output = Command::new(&self.program)
+            .args(["ticket", "alice", target, "--json", "--config"])
+            .arg(&self.configuration)
+            .output()
+            .context("cannot run `passerelle ticket`")?;
+        ensure!(
+            output.status.success(),
+            "`passerelle ticket` failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        let printed: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        let ticket = printed.get("vnc_password").and_then(serde_json::Value::as_str);
+        Ok(ticket.context("`passerelle ticket --json` printed no `vnc_password`")?.to_owned())
+    }
+
+    /// Bytes that its recordings take so far, if it records.
+    pub(crate) fn recorded_bytes(&self) -> Option<u64> {
+        self.recordings.as_deref().map(size)
+    }
+
+    /// Deletes the recordings of sessions that have ended, to give the disk back.
+    pub(crate) fn discard_recordings(&self) {
+        let Some(recordings) = &self.recordings else { return };
+        for entry in fs::read_dir(recordings).into_iter().flatten().flatten() {
+            // What cannot be deleted now is deleted at the end.
+            fs::remove_dir_all(entry.path()).ok();
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.process.stop();
+        if let Some(recordings) = &self.recordings {
+            // In a memory file system nobody else would give this space back.
+            fs::remove_dir_all(recordings).ok();
+        }
+        fs::remove_dir_all(&self.directory).ok();
+    }
+}
+
+fn yaml(
+    address: SocketAddr,
+    targets: &[(Target, SocketAddr)],
+    recordings: Option<&Path>,
+    directory: &Path,
+) -> String {
+    let targets: String = targets
+        .iter()
+        .map(|(target, address)| {
+            format!("  - {{ name: {}, protocol: vnc, address: \"{address}\" }}\n", target.name())
+        })
+        .collect();
+    let recording = match recordings {
+        None => "{ policy: off }".to_owned(),
+        Some(recordings) => format!("{{ policy: required, directory: \"{}\" }}", recordings.display()),
+    };
+    format!(
+        "data_dir: \"{}\"\n\
+         listen: {{ vnc: \"{address}\" }}\n\
+         vnc: {{ security: [vnc_auth] }}\n\
+         users:\n  - {{ name: alice, groups: [helpdesk] }}\n\
+         targets:\n{targets}\
+         rules:\n  - {{ name: bench, groups: [helpdesk], targets: [\"*\"], permissions: [view, pointer, keyboard] }}\n\
+         tickets: {{ life: 10m }}\n\
+         recording: {recording}\n\
+         limits: {{ per_technician: 1000, per_target: 1000, sessions: 1000 }}\n\
+         log: {{ level: warn }}\n",
+        directory.join("data").display()
+    )
+}
+
+/// Bytes in the files below `path`.
+fn size(path: &Path) -> u64 {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            // Deleted since it was listed.
+            Err(_) => 0,
+        })
+        .sum()
+}

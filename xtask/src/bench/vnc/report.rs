@@ -1,0 +1,262 @@
+//! The result as Markdown and as JSON.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::bound::Cost;
+use super::figures::{Better, Figure, Figures, Spread};
+use super::peers::{Line, Peer};
+use super::targets::{Verdict, verdicts};
+
+/// What a run found out.
+pub(crate) struct Report<'a> {
+    /// Facts about the machine.
+    pub(crate) machine: Value,
+    /// The figures.
+    pub(crate) figures: &'a Figures,
+    /// What recording's steps cost by themselves.
+    pub(crate) costs: Vec<Cost>,
+    /// Shares of the recording gateway's CPU time under load, if it could be profiled.
+    pub(crate) shares: Vec<(&'static str, f64)>,
+}
+
+const COLUMNS: [Peer; 6] =
+    [Peer::Direct, Peer::Haproxy, Peer::Websockify, Peer::Plain, Peer::Recorded, Peer::RecordedInMemory];
+
+impl Report<'_> {
+    /// Tables for people.
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = String::new();
+        let fact = |name: &str| match self.machine.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+            Some(other) => other.to_string(),
+            None => "unknown".to_owned(),
+        };
+        // Writing to a String cannot fail.
+        writeln!(
+            text,
+            "Machine: {} cores, {} ({}), {} GiB, Linux {}, load {} before the run. {}; {}.\n",
+            fact("cores"),
+            fact("cpu"),
+            fact("cpu_features"),
+            fact("memory_gib"),
+            fact("kernel"),
+            fact("load_before"),
+            fact("haproxy"),
+            fact("xvnc")
+        )
+        .ok();
+        for (line, title) in [
+            (Line::Short, "Over loopback"),
+            (Line::Long, "With 40 ms of round-trip time between viewer and proxy"),
+        ] {
+            let figures: Vec<&Figure> = self.figures.iter().filter(|figure| figure.line == line).collect();
+            if figures.is_empty() {
+                continue;
+            }
+            let columns: Vec<Peer> = COLUMNS
+                .into_iter()
+                .filter(|peer| figures.iter().any(|f| f.values.contains_key(peer)))
+                .collect();
+            writeln!(text, "{title}; median (least to most of the rounds):\n").ok();
+            write!(text, "| figure | better |").ok();
+            for peer in &columns {
+                write!(text, " {peer} |").ok();
+            }
+            writeln!(text, "\n|---|---|{}", "---|".repeat(columns.len())).ok();
+            for figure in figures {
+                let better = if figure.better == Better::More { "more" } else { "less" };
+                write!(text, "| {}, {} | {better} |", figure.name, figure.unit).ok();
+                for peer in &columns {
+                    write!(text, " {} |", figure.of(*peer).map_or_else(String::new, cell)).ok();
+                }
+                text.push('\n');
+            }
+            text.push('\n');
+            text.push_str(&ratios(self.figures, line));
+        }
+        text.push_str(&self.recording());
+        text.push_str(&targets(&verdicts(self.figures)));
+        text
+    }
+
+    /// What bounds recording.
+    fn recording(&self) -> String {
+        let mut text = String::new();
+        if !self.costs.is_empty() {
+            text.push_str(
+                "Recording's steps by themselves, on one core:\n\n| step | s/GB | GB/s |\n|---|---|---|\n",
+            );
+            for Cost { step, seconds } in &self.costs {
+                writeln!(text, "| {step} | {} | {} |", cell(*seconds), number(1.0 / seconds.median)).ok();
+            }
+            text.push('\n');
+        }
+        if !self.shares.is_empty() {
+            text.push_str("The recording gateway's CPU time while it relays and records Raw:\n\n| part | share |\n|---|---|\n");
+            for (part, share) in &self.shares {
+                writeln!(text, "| {part} | {:.0} % |", share * 100.0).ok();
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Everything, each round included, for machines.
+    pub(crate) fn json(&self) -> Value {
+        let figures: Vec<Value> = self
+            .figures
+            .iter()
+            .map(|figure| {
+                let peers: serde_json::Map<String, Value> = figure
+                    .values
+                    .iter()
+                    .map(|(peer, rounds)| {
+                        let ratio = |reference| figure.ratio(*peer, reference).map(|ratio| ratio.median);
+                        let entry = json!({
+                            "rounds": rounds,
+                            "median": figure.of(*peer).map(|spread| spread.median),
+                            "to_direct": ratio(Peer::Direct),
+                            "to_haproxy": ratio(Peer::Haproxy),
+                        });
+                        (peer.to_string(), entry)
+                    })
+                    .collect();
+                json!({
+                    "scenario": figure.scenario,
+                    "figure": figure.name,
+                    "unit": figure.unit,
+                    "better": if figure.better == Better::More { "more" } else { "less" },
+                    "round_trip_ms": if figure.line == Line::Short { 0 } else { 40 },
+                    "peers": peers,
+                })
+            })
+            .collect();
+        let targets: Vec<Value> = verdicts(self.figures)
+            .iter()
+            .map(|verdict| {
+                json!({
+                    "target": verdict.what,
+                    "demand": verdict.demand,
+                    "median": verdict.measured.median,
+                    "least": verdict.measured.least,
+                    "most": verdict.measured.most,
+                    "met": verdict.met,
+                })
+            })
+            .collect();
+        let costs: Vec<Value> = self
+            .costs
+            .iter()
+            .map(|cost| json!({ "step": cost.step, "seconds_per_gb": cost.seconds.median }))
+            .collect();
+        let shares: Vec<Value> =
+            self.shares.iter().map(|(part, share)| json!({ "part": part, "share": share })).collect();
+        json!({
+            "machine": self.machine,
+            "figures": figures,
+            "targets": targets,
+            "recording": { "steps": costs, "cpu_shares": shares },
+        })
+    }
+}
+
+/// The ratios to direct and to HAProxy, round by round.
+fn ratios(figures: &Figures, line: Line) -> String {
+    let others = [Peer::Haproxy, Peer::Websockify, Peer::Plain, Peer::Recorded, Peer::RecordedInMemory];
+    let mut text = String::new();
+    for reference in [Peer::Direct, Peer::Haproxy] {
+        let of_line: Vec<&Figure> = figures
+            .iter()
+            .filter(|figure| {
+                figure.line == line && others.iter().any(|peer| figure.ratio(*peer, reference).is_some())
+            })
+            .collect();
+        let columns: Vec<Peer> = others
+            .into_iter()
+            .filter(|peer| {
+                *peer != reference && of_line.iter().any(|figure| figure.values.contains_key(peer))
+            })
+            .collect();
+        if of_line.is_empty() || columns.is_empty() {
+            continue;
+        }
+        writeln!(text, "Ratios to {reference}, median of the rounds (least to most):\n").ok();
+        write!(text, "| figure |").ok();
+        for peer in &columns {
+            write!(text, " {peer} |").ok();
+        }
+        writeln!(text, "\n|---|{}", "---|".repeat(columns.len())).ok();
+        for figure in of_line {
+            write!(text, "| {} |", figure.name).ok();
+            for peer in &columns {
+                write!(text, " {} |", figure.ratio(*peer, reference).map_or_else(String::new, cell)).ok();
+            }
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn targets(verdicts: &[Verdict]) -> String {
+    if verdicts.is_empty() {
+        return String::new();
+    }
+    let mut text = "| target | demand | measured | |\n|---|---|---|---|\n".to_owned();
+    for verdict in verdicts {
+        let met = if verdict.met { "met" } else { "short" };
+        writeln!(text, "| {} | {} | {} | {met} |", verdict.what, verdict.demand, cell(verdict.measured)).ok();
+    }
+    text
+}
+
+fn cell(spread: Spread) -> String {
+    if spread.least == spread.most {
+        return number(spread.median);
+    }
+    format!("{} ({} to {})", number(spread.median), number(spread.least), number(spread.most))
+}
+
+/// Three significant digits.
+fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        100.0.. => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
+        1.0.. => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::vnc::figures::Key;
+
+    #[test]
+    fn figures_become_rows() {
+        let mut figures = Figures::default();
+        let key = Key::more("raw", "Raw, Xvnc", "updates/s", Line::Short);
+        for (peer, values) in [(Peer::Direct, [200.0, 100.0]), (Peer::Haproxy, [150.0, 50.0])] {
+            for value in values {
+                figures.enter(key.clone(), peer, value);
+            }
+        }
+        let report = Report {
+            machine: json!({ "cores": 2 }),
+            figures: &figures,
+            costs: Vec::new(),
+            shares: Vec::new(),
+        };
+        let text = report.markdown();
+        assert!(
+            text.contains("| Raw, Xvnc, updates/s | more | 150 (100 to 200) | 100 (50.0 to 150) |"),
+            "{text}"
+        );
+        assert!(text.contains("| Raw, Xvnc | 0.625 (0.500 to 0.750) |"), "{text}");
+        assert_eq!(report.json()["figures"][0]["peers"]["HAProxy"]["to_direct"], 0.625);
+    }
+}
