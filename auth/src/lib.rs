@@ -1,1 +1,36 @@
 //! Who may do what: identities, tickets, lockout, rules, and the shared-state store.
+//!
+//! - [`Store`] is the state that the nodes of a gateway share, in terms of what is meant: a ticket is
+//!   claimed, an attempt is counted, a session is leased. [`Embedded`] keeps it in one SQLite file.
+//! - [`Tickets`] issues one-time secrets and redeems them, with lockout.
+//! - [`Passwords`] checks local users' passwords at a bounded cost.
+//! - [`decide`] turns facts and rules into a grant. It is a pure function.
+//!
+//! Nothing here reads a clock or a random source: both are arguments.
+
+mod crockford;
+mod embedded;
+mod id;
+mod password;
+mod rules;
+mod secret;
+mod store;
+mod tickets;
+mod timestamp;
+
+pub use embedded::{Embedded, OpenError};
+pub use id::{Fence, InvalidId, SessionId, TicketId};
+pub use password::{PasswordError, PasswordHash, Passwords, hash_password};
+pub use rules::{
+    Decision, Denial, Facts, Grant, Requirement, Rule, Subject, TargetSelector, UnknownRequirement, decide,
+};
+pub use secret::{Random, Secret};
+pub use store::{
+    AttemptKey, Backoff, Candidate, Claim, Claimant, Digest, Fingerprint, Issue, Lease, LeaseRequest, Limit,
+    Locked, LockoutPolicy, Login, Outcome, Purged, Renewal, Revocation, SealedSecret, Session, SessionLimits,
+    Store, StoreError, StoreEvent, StoreEvents, Ticket, TicketKey, TicketRecord, Trust, Trusted,
+};
+pub use tickets::{
+    IssueError, Issued, LoginError, NewTicket, Pepper, PepperError, Redeemed, Refusal, TicketPolicy, Tickets,
+};
+pub use timestamp::{InvalidTimestamp, Timestamp};

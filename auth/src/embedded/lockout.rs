@@ -1,0 +1,77 @@
+//! Counters of failed attempts in the database.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::rows::time;
+use super::worker::Failure;
+use crate::{AttemptKey, Locked, LockoutPolicy, Outcome, Timestamp};
+
+pub(super) fn attempt(
+    tx: &Transaction<'_>,
+    keys: &[AttemptKey],
+    outcome: Outcome,
+    policy: &LockoutPolicy,
+    now: Timestamp,
+) -> Result<Option<Locked>, Failure> {
+    for key in keys {
+        match (outcome, key) {
+            (Outcome::Failure, _) => fail(tx, key, policy, now)?,
+            (Outcome::Success, AttemptKey::Global) => {}
+            (Outcome::Success, _) => {
+                tx.prepare_cached("DELETE FROM failures WHERE key = ?1")?.execute([key.to_string()])?;
+            }
+        }
+    }
+    locked(tx, keys, now)
+}
+
+fn fail(
+    tx: &Transaction<'_>,
+    key: &AttemptKey,
+    policy: &LockoutPolicy,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let name = key.to_string();
+    let before: Option<u32> = tx
+        .prepare_cached("SELECT failures FROM failures WHERE key = ?1 AND forget_at > ?2")?
+        .query_row(params![name, now.as_millis()], |row| row.get(0))
+        .optional()?;
+    let failures = before.unwrap_or(0).saturating_add(1);
+    let backoff = policy.backoff(key);
+    let locked_until = now.saturating_add(backoff.lock(failures));
+    let forget_at = locked_until.saturating_add(backoff.forget);
+    tx.prepare_cached("INSERT OR REPLACE INTO failures VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        name,
+        failures,
+        now.as_millis(),
+        locked_until.as_millis(),
+        forget_at.as_millis()
+    ])?;
+    Ok(())
+}
+
+pub(super) fn locked(
+    tx: &Transaction<'_>,
+    keys: &[AttemptKey],
+    now: Timestamp,
+) -> Result<Option<Locked>, Failure> {
+    let mut longest: Option<Locked> = None;
+    for key in keys {
+        let until = tx
+            .prepare_cached(
+                "SELECT locked_until FROM failures WHERE key = ?1 AND failed_at <= ?2 AND locked_until > ?2",
+            )?
+            .query_row(params![key.to_string(), now.as_millis()], |row| time(row, "locked_until"))
+            .optional()?;
+        if let Some(until) = until
+            && longest.as_ref().is_none_or(|known| known.until < until)
+        {
+            longest = Some(Locked { key: key.clone(), until });
+        }
+    }
+    Ok(longest)
+}
+
+pub(super) fn purge(tx: &Transaction<'_>, now: Timestamp) -> Result<usize, Failure> {
+    Ok(tx.prepare_cached("DELETE FROM failures WHERE forget_at <= ?1")?.execute([now.as_millis()])?)
+}

@@ -1,0 +1,183 @@
+//! The state that the nodes of a gateway share.
+
+mod event;
+mod lease;
+mod lockout;
+mod ticket;
+mod trust;
+
+use async_trait::async_trait;
+
+pub use event::{StoreEvent, StoreEvents};
+pub use lease::{Lease, LeaseRequest, Limit, Renewal, Revocation, Session, SessionLimits};
+pub use lockout::{AttemptKey, Backoff, Locked, LockoutPolicy, Outcome};
+pub use ticket::{
+    Candidate, Claim, Claimant, Digest, Issue, Login, SealedSecret, Ticket, TicketKey, TicketRecord,
+};
+pub use trust::{Fingerprint, Trust, Trusted};
+
+use crate::{Fence, SessionId, TicketId, Timestamp};
+
+pub(crate) use event::{EventSender, event_channel};
+
+/// The state that the nodes of a gateway share, in terms of what is meant by each change.
+///
+/// Every method is atomic and takes the time of the calling node. Something that ends at a time has
+/// ended *at* that time: a ticket that expires at 12:00:00.000 is refused from 12:00:00.000 on. Clocks of
+/// nodes may differ, so what begins in the future is not refused for it.
+///
+/// A future that is dropped before it is done may or may not have had its effect.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Keeps a new ticket.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when the store has a ticket with this id.
+    async fn issue(&self, ticket: &TicketRecord, now: Timestamp) -> Result<Issue, StoreError>;
+
+    /// Uses up the ticket that `key` names, if it is live and meant for this claimant.
+    ///
+    /// Of any number of concurrent claims of one ticket, by whichever of its secrets and on whichever
+    /// nodes, exactly one is answered with [`Claim::Claimed`]. That answer survives a loss of power.
+    async fn claim(&self, key: &TicketKey, claimant: &Claimant, now: Timestamp) -> Result<Claim, StoreError>;
+
+    /// The tickets that are not expired or withdrawn and have a sealed secret, oldest first.
+    ///
+    /// Used ones are among them, so that a secret used twice is recognised as such. Sealed secrets of
+    /// other tickets are destroyed.
+    async fn candidates(&self, now: Timestamp) -> Result<Vec<Candidate>, StoreError>;
+
+    /// Makes an unused ticket worthless. Tells whether there was one that was neither used, expired nor
+    /// withdrawn.
+    async fn withdraw(&self, ticket: TicketId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Counts the outcome of an authentication for each of `keys`, in one step.
+    ///
+    /// Returns the lock with the latest end that the keys are under now. See [`LockoutPolicy`] for the rules.
+    async fn attempt(
+        &self,
+        keys: &[AttemptKey],
+        outcome: Outcome,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<Option<Locked>, StoreError>;
+
+    /// The lock with the latest end that any of `keys` is under, if any is.
+    async fn locked(&self, keys: &[AttemptKey], now: Timestamp) -> Result<Option<Locked>, StoreError>;
+
+    /// Registers a session if the limits of the request allow one more.
+    ///
+    /// The limits hold under concurrency. The lease ends `ttl` after `now` unless it is renewed. A
+    /// session whose lease has ended may be leased anew under the same id, which gives it a new fence;
+    /// if it was revoked meanwhile, the answer is [`Lease::Revoked`].
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when a session with this id has a live lease.
+    async fn lease(&self, request: &LeaseRequest, now: Timestamp) -> Result<Lease, StoreError>;
+
+    /// Prolongs a lease to `ttl` after `now` and tells whether the session was revoked.
+    ///
+    /// A revoked session's lease is prolonged too: it counts until it is released.
+    async fn renew(
+        &self,
+        session: SessionId,
+        fence: Fence,
+        ttl: std::time::Duration,
+        now: Timestamp,
+    ) -> Result<Renewal, StoreError>;
+
+    /// Ends a lease. Tells whether there was one with this fence, ended by time or not.
+    async fn release(&self, session: SessionId, fence: Fence, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Ends every lease of a node and returns their sessions, oldest first.
+    ///
+    /// For the start of a node: what an earlier run of it left behind holds no limits any more. Sessions
+    /// whose leases have ended by time are among them until they are purged.
+    async fn abandon(&self, node: &str, now: Timestamp) -> Result<Vec<Session>, StoreError>;
+
+    /// Asks for the end of a session, wherever it runs. Tells whether it has a live lease.
+    ///
+    /// The node that runs it learns of it at the next renewal, or sooner through [`Store::watch`].
+    /// The first revocation of a session is kept; further ones change nothing. A session whose lease has
+    /// ended by time is marked as well, in case it asks for a new lease.
+    async fn revoke(
+        &self,
+        session: SessionId,
+        revocation: &Revocation,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Every session with a live lease, oldest first.
+    async fn sessions(&self, now: Timestamp) -> Result<Vec<Session>, StoreError>;
+
+    /// What happens in the store from now on.
+    ///
+    /// Events only make reactions faster: each may be lost, and what it says is also learned without it.
+    fn watch(&self) -> StoreEvents;
+
+    /// Compares the certificate of a target with the one first seen there, which it keeps.
+    ///
+    /// A changed certificate is not kept: an administrator has to [`forget`](Store::forget) the known one.
+    async fn trust(
+        &self,
+        target: &str,
+        fingerprint: &Fingerprint,
+        now: Timestamp,
+    ) -> Result<Trust, StoreError>;
+
+    /// Every certificate that [`trust`](Store::trust) has kept, by target.
+    async fn trusted(&self) -> Result<Vec<Trusted>, StoreError>;
+
+    /// Forgets the certificate of a target. Tells whether one was known.
+    async fn forget(&self, target: &str) -> Result<bool, StoreError>;
+
+    /// Removes what has no meaning any more: sealed secrets of expired tickets at once, tickets a day
+    /// after their expiry, ended leases after an hour, failures when they are forgotten.
+    ///
+    /// For a caller that does it every minute or so; nothing but space and the destruction of secrets
+    /// depends on it.
+    async fn purge(&self, now: Timestamp) -> Result<Purged, StoreError>;
+}
+
+/// What [`Store::purge`] removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Sealed secrets of expired tickets.
+    pub secrets: usize,
+    /// Tickets.
+    pub tickets: usize,
+    /// Ended leases.
+    pub leases: usize,
+    /// Counters of failed attempts.
+    pub failures: usize,
+}
+
+/// The store cannot do what it was asked. None of it has to do with what the technician presented.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// An identifier was used twice.
+    #[error("the store already has {what} {id}")]
+    Duplicate {
+        /// `ticket` or `session`.
+        what: &'static str,
+        /// The identifier.
+        id: String,
+    },
+    /// The disk has no room.
+    #[error("the store cannot be written because its disk is full: free some space")]
+    Full,
+    /// The data is not what was written.
+    #[error(
+        "the store is damaged ({detail}): stop the gateway and restore it from a copy, or remove it to start empty"
+    )]
+    Damaged {
+        /// What was found.
+        detail: String,
+    },
+    /// The store did not answer.
+    #[error("the store is unavailable: {detail}")]
+    Unavailable {
+        /// What was found.
+        detail: String,
+    },
+}
