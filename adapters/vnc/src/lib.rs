@@ -1,5 +1,15 @@
 //! RFB over sockets: viewer leg, target leg, relay filter, desktop server.
 
+mod certificate;
 mod relay;
+pub mod server;
+pub mod target;
+mod tls;
+mod transport;
+pub mod viewer;
 
+pub use certificate::{
+    CertificateError, CertificatePolicy, Fingerprint, FingerprintError, PeerCertificate, Trust,
+};
 pub use relay::{KeystrokePolicy, RelaySettings, VncRelay};
+pub use transport::{TlsFacts, Transport};

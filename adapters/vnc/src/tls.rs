@@ -1,0 +1,139 @@
+//! TLS towards a target: verifies the handshake, notes the verdict on the certificate, decides nothing.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+
+use crate::certificate::PeerCertificate;
+use crate::transport::{Metered, Transport};
+
+/// Performs the handshake as the client and tells what certificate the peer has.
+///
+/// Any certificate whose key the peer holds passes. The caller judges it before a secret is sent.
+pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: Metered<S>,
+    server_name: ServerName<'static>,
+    roots: &Arc<RootCertStore>,
+    now: SystemTime,
+) -> io::Result<(Transport<S>, Option<PeerCertificate>)> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Arc::new(NotingVerifier::new(roots, &provider));
+    let mut config = ClientConfig::builder_with_details(provider, Arc::new(Fixed(now)))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
+        .with_no_client_auth();
+    // Each session verifies the certificate anew.
+    config.resumption = rustls::client::Resumption::disabled();
+    let stream = TlsConnector::from(Arc::new(config)).connect(server_name, stream).await?;
+    let verdict = verifier.verdict.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let certificate = match (stream.get_ref().1.peer_certificates(), verdict) {
+        (Some([certificate, ..]), Some(verdict)) => Some(PeerCertificate::new(certificate, verdict)),
+        _ => None,
+    };
+    Ok((Transport::tls(stream), certificate))
+}
+
+/// The time at which certificates are judged.
+#[derive(Debug)]
+struct Fixed(SystemTime);
+
+impl TimeProvider for Fixed {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since_epoch = self.0.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Some(UnixTime::since_unix_epoch(since_epoch))
+    }
+}
+
+#[derive(Debug)]
+struct NotingVerifier {
+    /// `None` when there are no roots, with which webpki's verifier cannot be made.
+    webpki: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+    verdict: Mutex<Option<Result<(), String>>>,
+}
+
+impl NotingVerifier {
+    fn new(roots: &Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Self {
+        let webpki =
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider)).build();
+        Self { webpki: webpki.ok(), provider: Arc::clone(provider), verdict: Mutex::new(None) }
+    }
+}
+
+impl ServerCertVerifier for NotingVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verdict = match &self.webpki {
+            None => Err("no certificate authority is trusted here".to_owned()),
+            Some(webpki) => webpki
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+                .map(|_| ())
+                .map_err(|error| reason(&error)),
+        };
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// What is wrong with a certificate, for a person.
+fn reason(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "no trusted authority has issued it".into()
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        ) => "it has expired".into(),
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        ) => "it is not valid yet".into(),
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "it belongs to another name".into(),
+        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
+            format!("it cannot be used by a server: {other}")
+        }
+        other => other.to_string(),
+    }
+}
