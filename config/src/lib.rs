@@ -21,12 +21,14 @@ mod values;
 
 pub use errors::{ConfigErrors, Problem};
 pub use load::Loaded;
+pub use passerelle_desktop::{Permission, Permissions};
 pub use resolver::{FileError, Resolver, SystemResolver};
 pub use schema::schema;
 pub use sections::{
-    CertificatePolicy, ClipboardSizes, Config, Credentials, Keystrokes, Limits, Listen, Lockout, Log,
-    LogFormat, LogLevel, Protocol, Recording, RecordingPolicy, Requirement, Rule, Store, Target,
-    TargetSecurity, TargetSelector, TargetTls, Tickets, Tls, User, ViewerSecurity, Vnc,
+    AddressBackoff, Backoff, CertificatePolicy, ClipboardSizes, Config, Credentials, GlobalBackoff,
+    Keystrokes, Limits, Listen, Lockout, Log, LogFormat, LogLevel, Protocol, Recording, RecordingPolicy,
+    Requirement, Rule, Store, Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Tickets,
+    Tls, User, ViewerSecurity, Vnc,
 };
 pub use values::{
     AddressError, ByteSize, CertificateFile, DurationError, Fingerprint, FingerprintError, HostPort,

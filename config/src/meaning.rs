@@ -237,11 +237,24 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
         ("limits.handshake", limits.handshake, second, HumanDuration::from_secs(5 * 60)),
         ("limits.drain", limits.drain, HumanDuration::from_secs(0), day),
         ("tickets.life", config.tickets.life, second, day),
-        ("lockout.first", lockout.first, second, day),
-        ("lockout.longest", lockout.longest, lockout.first, HumanDuration::from_secs(7 * 24 * 60 * 60)),
-        ("lockout.forget", lockout.forget, second, HumanDuration::from_secs(30 * 24 * 60 * 60)),
     ];
-    for (key, found, least, most) in bounds {
+    let mut bounds: Vec<_> =
+        bounds.map(|(key, found, least, most)| (key.to_owned(), found, least, most)).into();
+    for (name, backoff) in [
+        ("address", lockout.address.get()),
+        ("technician", lockout.technician.get()),
+        ("global", lockout.global.get()),
+    ] {
+        bounds.push((format!("lockout.{name}.first"), backoff.first, second, day));
+        bounds.push((format!("lockout.{name}.longest"), backoff.longest, backoff.first, day));
+        bounds.push((
+            format!("lockout.{name}.forget"),
+            backoff.forget,
+            second,
+            HumanDuration::from_secs(30 * 24 * 60 * 60),
+        ));
+    }
+    for (key, found, least, most) in &bounds {
         if found < least || found > most {
             report.error(find(root, key).at, key, format!("must be from {least} to {most}, not {found}"));
         }

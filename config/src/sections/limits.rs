@@ -84,37 +84,79 @@ impl Default for Tickets {
     }
 }
 
-/// What happens after failed logins. Each address, each technician and the gateway as a whole have a
-/// counter; beyond its limit every further failure doubles the time for which nobody gets in that way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What happens after failed logins. Each address, each technician's name and everybody together have a
+/// count of failures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lockout {
-    /// Failures from one address before it is locked.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub per_address: u32,
-    /// Failures in one technician's name before the name is locked.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub per_technician: u32,
-    /// Failures in all before every login is locked.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub global: u32,
-    /// The first lock lasts so long, the next twice that, and so on.
+    /// For an IPv4 address or an IPv6 /64 network.
+    pub address: AddressBackoff,
+    /// For a technician's name. Anybody can lock a name by using it, so its locks are best short.
+    pub technician: TechnicianBackoff,
+    /// For everybody together: the brake on a guess that comes from many addresses at once.
+    pub global: GlobalBackoff,
+}
+
+/// How failures lead to locks: the first ones are free, then each locks for twice as long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// How many failures in a row have no consequence; at least 1.
+    pub free: u32,
+    /// How long the first lock lasts.
     pub first: HumanDuration,
-    /// No lock lasts longer.
+    /// How long a lock lasts at most.
     pub longest: HumanDuration,
-    /// Failures are forgotten when none followed for so long.
+    /// How long after the last failure, or the end of its lock, the failures are forgotten.
     pub forget: HumanDuration,
 }
 
-impl Default for Lockout {
-    fn default() -> Self {
-        Self {
-            per_address: 5,
-            per_technician: 5,
-            global: 200,
-            first: HumanDuration::from_secs(5),
-            longest: HumanDuration::from_secs(15 * 60),
-            forget: HumanDuration::from_secs(60 * 60),
+/// The three differ in their defaults only, which is why each is a type.
+macro_rules! backoff {
+    ($(#[$doc:meta])* $type:ident, $free:literal, $first:literal, $longest:literal, $forget:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $type {
+            /// How many failures in a row have no consequence.
+            #[schemars(range(min = 1, max = 1_000_000))]
+            free: u32,
+            /// How long the first lock lasts; each further failure doubles it.
+            first: HumanDuration,
+            /// How long a lock lasts at most.
+            longest: HumanDuration,
+            /// How long after the last failure, or the end of its lock, the failures are forgotten.
+            forget: HumanDuration,
         }
-    }
+
+        impl $type {
+            /// The values.
+            pub const fn get(self) -> Backoff {
+                Backoff { free: self.free, first: self.first, longest: self.longest, forget: self.forget }
+            }
+        }
+
+        impl Default for $type {
+            fn default() -> Self {
+                Self {
+                    free: $free,
+                    first: HumanDuration::from_secs($first),
+                    longest: HumanDuration::from_secs($longest),
+                    forget: HumanDuration::from_secs($forget),
+                }
+            }
+        }
+    };
 }
+
+backoff!(
+    /// Failures from one address.
+    AddressBackoff, 5, 2, 900, 3600
+);
+backoff!(
+    /// Failures in one technician's name.
+    TechnicianBackoff, 10, 2, 60, 3600
+);
+backoff!(
+    /// Failures in all.
+    GlobalBackoff, 200, 1, 15, 300
+);

@@ -10,7 +10,9 @@ mod tls;
 mod vnc;
 
 pub use config::{Config, Listen, Store};
-pub use limits::{ClipboardSizes, Limits, Lockout, Tickets};
+pub use limits::{
+    AddressBackoff, Backoff, ClipboardSizes, GlobalBackoff, Limits, Lockout, TechnicianBackoff, Tickets,
+};
 pub use log::{Log, LogFormat, LogLevel};
 pub use people::{Requirement, Rule, TargetSelector, User};
 pub use recording::{Keystrokes, Recording, RecordingPolicy};

@@ -183,7 +183,7 @@ mod tests {
         for (text, error) in [
             ("front-desk", AddressError::NoPort),
             ("", AddressError::NoPort),
-            ("[::1]", AddressError::Host),
+            ("[::1]", AddressError::NoPort),
             ("[::1", AddressError::NoPort),
             ("::1", AddressError::Brackets),
             ("2001:db8::5:99999", AddressError::Brackets),
