@@ -351,7 +351,7 @@ fn each_mistake_has_its_sentence() {
         ),
         (
             format!("{listen}lockout: {{ address: {{ longest: 1s }} }}"),
-            "p.yaml:2:33: lockout.address.longest: must be from 2s to 1d, not 1s",
+            "p.yaml:2:32: lockout.address.longest: must be from 2s to 1d, not 1s",
         ),
         (
             format!("{listen}limits: {{ clipboard: {{ to_target: 1GiB }} }}"),
