@@ -50,20 +50,37 @@ impl Picture {
         };
         let (header, width, height) = (field(0)?, field(4)?, field(5)?);
         let (lsb_first, bits, stride, colours) = (field(7)? == 0, field(11)?, field(12)?, field(19)?);
-        if bits != 32 || field(14)? != 0xff_0000 {
+        // 24 is what `xwd` makes of a screen with windows of several depths.
+        if !matches!(bits, 24 | 32) || field(14)? != 0xff_0000 {
             return Err(format!("xwd: {bits} bits per pixel in an order nobody expected"));
         }
         let data = bytes.get(header + colours * 12..).ok_or("xwd: there are no pixels")?;
         let mut rgb = Vec::with_capacity(width * height);
         for row in data.chunks_exact(stride).take(height) {
-            for pixel in row.chunks_exact(4).take(width) {
-                rgb.push(if lsb_first { [pixel[2], pixel[1], pixel[0]] } else { [pixel[1], pixel[2], pixel[3]] });
+            for pixel in row.chunks_exact(bits / 8).take(width) {
+                let end = pixel.len();
+                rgb.push(if lsb_first {
+                    [pixel[2], pixel[1], pixel[0]]
+                } else {
+                    [pixel[end - 3], pixel[end - 2], pixel[end - 1]]
+                });
             }
         }
         if rgb.len() != width * height {
             return Err("xwd: the picture is cut off".into());
         }
         Ok(Self { width, height, rgb })
+    }
+
+    /// Writes a PNG file, for people to look at.
+    pub(crate) fn save(&self, path: &Path) -> Outcome {
+        let file = fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut encoder = png::Encoder::new(file, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder
+            .write_header()
+            .and_then(|mut writer| writer.write_image_data(self.rgb.as_flattened()))
+            .map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// How many percent of the pixels differ; all of them when the sizes do.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread::sleep;
 use std::time::Duration;
 
 use super::lab::Lab;
@@ -22,9 +23,9 @@ pub(crate) struct Screen {
 
 impl Screen {
     /// A display that only exists in memory.
-    pub(crate) fn xvfb(lab: &Lab, name: &str) -> Outcome<Self> {
+    pub(crate) fn xvfb(lab: &Lab, name: &str, (width, height): (usize, usize)) -> Outcome<Self> {
         let mut command = Command::new("Xvfb");
-        command.args(["-screen", "0", &format!("{}x{}x24", SIZE.0, SIZE.1), "-noreset"]);
+        command.args(["-screen", "0", &format!("{width}x{height}x24"), "-noreset"]);
         Self::start(lab, name, command)
     }
 
@@ -61,9 +62,11 @@ impl Screen {
         Picture::xwd(&read(self.command("xwd").args(["-root", "-silent"]))?)
     }
 
-    /// Puts the pointer somewhere and types a line there.
+    /// Puts the pointer somewhere, clicks and types a line there.
     pub(crate) fn type_line(&self, at: (usize, usize), text: &str) -> Outcome {
-        read(self.command("xdotool").args(["mousemove", &at.0.to_string(), &at.1.to_string()]))?;
+        read(self.command("xdotool").args(["mousemove", &at.0.to_string(), &at.1.to_string(), "click", "1"]))?;
+        // Toolkits move the focus in their own time, and what is typed before is lost.
+        sleep(Duration::from_millis(400));
         read(self.command("xdotool").args(["type", "--delay", "40", "--", text]))?;
         read(self.command("xdotool").args(["key", "Return"])).map(drop)
     }

@@ -8,6 +8,7 @@ import sys
 
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GtkVnc", "2.0")
 from gi.repository import Gdk, GLib, Gtk, GtkVnc
@@ -17,7 +18,6 @@ port, x, y, line, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.arg
 ANSWERS = {
     GtkVnc.DisplayCredential.USERNAME: os.environ["E2E_USERNAME"],
     GtkVnc.DisplayCredential.PASSWORD: os.environ["E2E_PASSWORD"],
-    GtkVnc.DisplayCredential.CLIENTNAME: "e2e",
 }
 
 

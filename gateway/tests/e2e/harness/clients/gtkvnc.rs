@@ -1,20 +1,16 @@
 //! gtk-vnc, the widget in GNOME's VNC clients, driven from Python.
 
-use std::fs;
 use std::time::Duration;
 
 use super::super::lab::Lab;
-use super::super::screen::Screen;
+use super::super::screen::{Screen, SIZE};
 use super::super::wait::wait_for;
 use super::super::Outcome;
 use super::{Login, Viewer, Window, MIDDLE};
 
 pub(super) fn connect(lab: &Lab, login: &Login, line: &str) -> Outcome<Viewer> {
-    let screen = Screen::xvfb(lab, "gtkvnc-screen")?;
+    let screen = Screen::xvfb(lab, "gtkvnc-screen", SIZE)?;
     let home = lab.subfolder("gtkvnc-home")?;
-    lab.subfolder("gtkvnc-home/.pki/CA")?;
-    fs::copy(&login.certificate, home.join(".pki/CA/cacert.pem"))
-        .map_err(|error| format!("{}: {error}", login.certificate.display()))?;
     let shot = lab.path("gtkvnc.png");
     // Not the `python3` of the path: GTK's bindings belong to the system's.
     let mut command = screen.command("/usr/bin/python3");

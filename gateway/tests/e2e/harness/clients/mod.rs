@@ -34,8 +34,6 @@ pub(crate) enum Client {
     GtkvncVncAuth,
     /// gtk-vnc with user name and password, Apple's way.
     GtkvncArd,
-    /// gtk-vnc with user name and password inside TLS.
-    GtkvncX509Plain,
     /// Remmina, which is libvncclient, with a password.
     RemminaVncAuth,
     /// Remmina with user name and password, Apple's way.
@@ -57,7 +55,7 @@ impl Client {
             | Self::NovncVncAuth => "vnc_auth",
             Self::VncdotoolArd | Self::GtkvncArd | Self::RemminaArd | Self::NovncArd => "ard",
             Self::TigervncX509Vnc => "x509_vnc",
-            Self::TigervncX509Plain | Self::GtkvncX509Plain => "x509_plain",
+            Self::TigervncX509Plain => "x509_plain",
         }
     }
 
@@ -73,7 +71,7 @@ impl Client {
             Self::TigervncX509Vnc => tigervnc::connect(lab, login, "X509Vnc", line),
             Self::TigervncX509Plain => tigervnc::connect(lab, login, "X509Plain", line),
             Self::VncdotoolVncAuth | Self::VncdotoolArd => vncdotool::connect(lab, login, line),
-            Self::GtkvncVncAuth | Self::GtkvncArd | Self::GtkvncX509Plain => gtkvnc::connect(lab, login, line),
+            Self::GtkvncVncAuth | Self::GtkvncArd => gtkvnc::connect(lab, login, line),
             Self::RemminaVncAuth | Self::RemminaArd => remmina::connect(lab, login, line),
             Self::NovncVncAuth | Self::NovncArd => novnc::connect(lab, login, line),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::lab::Lab;
 use super::super::process::read;
-use super::super::screen::Screen;
+use super::super::screen::{Screen, SIZE};
 use super::super::wait::wait_for;
 use super::super::Outcome;
 use super::{Login, Viewer, Window, MIDDLE};
@@ -14,7 +14,8 @@ const PREFERENCES: &str = "[remmina_pref]\nsecret=\nuse_primary_password=false\n
     periodic_news_permitted=false\nperiodic_usage_stats_permitted=false\ndisable_tip=true\nmain_width=600\n";
 
 pub(super) fn connect(lab: &Lab, login: &Login, line: &str) -> Outcome<Viewer> {
-    let screen = Screen::xvfb(lab, "remmina-screen")?;
+    // Room for Remmina's own frame, or it scrolls.
+    let screen = Screen::xvfb(lab, "remmina-screen", (SIZE.0 + 200, SIZE.1 + 150))?;
     read(screen.command("xsetroot").args(["-solid", "#ff00ff"]))?;
     let home = lab.subfolder("remmina-home")?;
     lab.subfolder("remmina-home/.config/remmina")?;

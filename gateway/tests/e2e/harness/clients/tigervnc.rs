@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::lab::Lab;
 use super::super::process::read;
-use super::super::screen::Screen;
+use super::super::screen::{Screen, SIZE};
 use super::super::wait::wait_for;
 use super::super::Outcome;
 use super::{Login, Viewer, Window, MIDDLE};
@@ -13,7 +13,7 @@ use super::{Login, Viewer, Window, MIDDLE};
 const BLANK: &str = "#ff00ff";
 
 pub(super) fn connect(lab: &Lab, login: &Login, security: &str, line: &str) -> Outcome<Viewer> {
-    let screen = Screen::xvfb(lab, "tigervnc-screen")?;
+    let screen = Screen::xvfb(lab, "tigervnc-screen", SIZE)?;
     read(screen.command("xsetroot").args(["-solid", BLANK]))?;
     let mut command = screen.command("xtigervncviewer");
     command

@@ -5,14 +5,14 @@ use std::process::Command;
 use super::super::lab::Lab;
 use super::super::net::{free_port, wait_listening};
 use super::super::process::read;
-use super::super::screen::Screen;
+use super::super::screen::{Screen, SIZE};
 use super::super::Outcome;
 use super::{content, Credentials, Target, View};
 
 const PASSWORD: &str = "x11vncpw";
 
 pub(super) fn start(lab: &Lab) -> Outcome<Target> {
-    let screen = Screen::xvfb(lab, "xvfb")?;
+    let screen = Screen::xvfb(lab, "xvfb", SIZE)?;
     let typed = lab.path("typed");
     let terminal = content::x11(lab, &screen, &typed)?;
     let passwords = lab.path("x11vnc.passwd");
