@@ -5,19 +5,35 @@
 //! [audit log](audit).
 
 pub mod audit;
+mod batch;
 mod clock;
+mod core;
 mod files;
+mod format;
+mod header;
 mod identity;
 mod keys;
 mod lane;
+mod list;
+mod pool;
+mod reader;
 mod recorder;
 mod recording;
 mod recover;
+mod sink;
+mod verify;
+mod walk;
+mod writer;
 
 pub use clock::{Clock, Random};
+pub use header::{EraseError, Header, erase};
 pub use identity::{Identity, IdentityError};
 pub use keys::{KeyError, MalformedPublicKey, PublicKey, SigningKey};
 pub use lane::{Class, Lane};
+pub use list::{State, Summary, list, summary};
+pub use reader::{Entry, ReadError, Reader};
 pub use recorder::{OpenError, Recorder, RecorderError, RecorderSettings};
 pub use recording::{Recording, RecordingFailed, Sealed};
 pub use recover::{Recovered, RecoveryOutcome};
+pub use sink::{LocalDisk, Segment, SegmentSink};
+pub use verify::{Verdict, Verification, VerifyError, verify};

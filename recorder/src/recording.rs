@@ -1,18 +1,29 @@
 //! The handle of one recording while its session runs.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use tokio::sync::oneshot;
 
 use crate::Lane;
+use crate::core::Core;
+use crate::pool::Threads;
 
 /// One recording being written. Cheap to clone and to share.
 ///
 /// When the last clone is dropped without [`close`](Self::close), the recording is sealed with the end
 /// `abandoned`.
 #[derive(Clone)]
-pub struct Recording {}
+pub struct Recording(Arc<Handle>);
+
+struct Handle {
+    core: Arc<Core>,
+    /// Declared last: dropping the last reference waits for the recording to be closed.
+    _threads: Arc<Threads>,
+}
 
 /// What a sealed recording amounts to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +39,7 @@ pub struct Sealed {
     /// Number of entries.
     pub entries: u64,
     /// Time from the recording's start to its end.
+    #[serde(rename = "duration_ms", serialize_with = "as_millis")]
     pub duration: Duration,
 }
 
@@ -69,10 +81,14 @@ pub enum RecordingFailed {
 }
 
 impl Recording {
+    pub(crate) fn new(core: Arc<Core>, threads: Arc<Threads>) -> Self {
+        Self(Arc::new(Handle { core, _threads: threads }))
+    }
+
     /// The recording's name.
     #[must_use]
     pub fn id(&self) -> &str {
-        todo()
+        &self.0.core.id
     }
 
     /// Adds `bytes` to `lane`. Never blocks: the bytes are copied, and reach the file within 100 ms.
@@ -83,8 +99,7 @@ impl Recording {
     /// # Errors
     /// The recording failed or is closed; nothing more will be recorded.
     pub fn append(&self, lane: Lane, bytes: &[u8]) -> Result<(), RecordingFailed> {
-        let _ = (lane, bytes);
-        todo()
+        self.0.core.append(lane, bytes)
     }
 
     /// Adds an event: the JSON object `{"kind": kind, "detail": detail}` in [`Lane::Events`].
@@ -92,8 +107,8 @@ impl Recording {
     /// # Errors
     /// As [`append`](Self::append).
     pub fn event(&self, kind: &str, detail: serde_json::Value) -> Result<(), RecordingFailed> {
-        let _ = (kind, detail);
-        todo()
+        let event = serde_json::json!({ "kind": kind, "detail": detail });
+        self.append(Lane::Events, event.to_string().as_bytes())
     }
 
     /// Waits while more bytes wait for the disk than the recording may hold (512 KiB). Costs an atomic
@@ -102,26 +117,42 @@ impl Recording {
     /// # Errors
     /// The recording failed.
     pub async fn ready(&self) -> Result<(), RecordingFailed> {
-        todo()
+        self.0.core.ready().await
     }
 
     /// Resolves when the recording has failed, and never otherwise. Cancel safe.
     pub async fn failed(&self) -> RecordingFailed {
-        todo()
+        self.0.core.failed().await
     }
 
-    /// Ends the recording: writes what waits, signs the end with the reason `end`, and syncs.
+    /// Ends the recording: writes what waits, signs the end with the reason `end` (of which 1,024 bytes
+    /// are kept), and syncs.
     ///
     /// Nothing can be appended from the call on. Cancelling the wait does not cancel the sealing.
     ///
     /// # Errors
     /// The recording failed or was closed before.
     pub async fn close(&self, end: &str) -> Result<Sealed, RecordingFailed> {
-        let _ = end;
-        todo()
+        let (reply, outcome) = oneshot::channel();
+        self.0.core.close(end, Some(reply))?;
+        outcome.await.unwrap_or_else(|_| Err(RecordingFailed::Closed { id: self.id().to_owned() }))
     }
 }
 
-fn todo() -> ! {
-    panic!("not yet here")
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // An error means that it was closed or has failed, and is known to whoever saw that.
+        let _ = self.core.close("abandoned", None);
+    }
+}
+
+/// Writes a duration as whole milliseconds.
+pub(crate) fn as_millis<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,0 +1,14 @@
+//! Recordings and the audit log from the outside, on real files.
+
+#[path = "it/crash.rs"]
+mod crash;
+#[path = "it/faults.rs"]
+mod faults;
+#[path = "it/idle.rs"]
+mod idle;
+#[path = "it/round_trip.rs"]
+mod round_trip;
+#[path = "it/support.rs"]
+mod support;
+#[path = "it/tamper.rs"]
+mod tamper;
