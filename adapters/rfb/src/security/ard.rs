@@ -248,3 +248,6 @@ fn text(field: &[u8]) -> Result<&str, ArdError> {
     let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
     from_utf8(field.get(..end).unwrap_or(field)).map_err(|_| ArdError::NotUtf8)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,9 @@ mod viewer;
 mod vnc_auth;
 mod wants;
 
+#[cfg(test)]
+mod tests;
+
 pub use ard::ArdError;
 pub use login::{Credentials, TargetLogin};
 pub use plain::{MAX_PASSWORD, MAX_USERNAME, PlainError};
