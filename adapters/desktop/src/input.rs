@@ -23,8 +23,8 @@ pub enum InputEvent {
         /// Row.
         y: u16,
         /// Which buttons are down; bit 0 is the left one, 1 the middle one, 2 the right one,
-        /// 3 and 4 a step of the wheel up and down, 5 and 6 left and right.
-        buttons: u8,
+        /// 3 and 4 a step of the wheel up and down, 5 and 6 left and right, 7 and 8 back and forward.
+        buttons: u16,
     },
     /// The viewer's clipboard holds a new text.
     Clipboard(String),

@@ -1,7 +1,7 @@
 //! FramebufferUpdate messages (RFC 6143, section 7.6.1) of a framebuffer's areas.
 
 use passerelle_desktop::{Cursor, Framebuffer, Rect, Size};
-use passerelle_rfb::PixelFormat;
+use passerelle_rfb::{Encoding, PixelFormat, Rectangle, rectangle_header};
 
 use super::pixels::Translator;
 use super::zrle::Zrle;
@@ -15,34 +15,15 @@ pub(super) enum PixelEncoding {
     Zrle,
 }
 
-pub(super) const RAW: i32 = 0;
-pub(super) const ZRLE: i32 = 16;
-pub(super) const DESKTOP_SIZE: i32 = -223;
-pub(super) const CURSOR: i32 = -239;
-pub(super) const QEMU_EXTENDED_KEY: i32 = -258;
-pub(super) const EXTENDED_DESKTOP_SIZE: i32 = -308;
-
-/// Why a viewer is told the desktop's size, and whether its own request was met: the fields that an
-/// ExtendedDesktopSize rectangle carries in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SizeReason {
-    /// The server changed it, or tells it for the first time.
-    Server,
-    /// This viewer asked for it, with the result.
-    ThisViewer(ResizeResult),
-    /// Another viewer asked for it.
-    OtherViewer,
-}
-
-/// The status codes of ExtendedDesktopSize that occur here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ResizeResult {
-    /// Done.
-    Done = 0,
-    /// Resizing is not allowed.
-    Prohibited = 1,
-    /// The layout makes no sense or is not supported.
-    InvalidLayout = 3,
+impl PixelEncoding {
+    /// The one with this number, if it is served.
+    pub(super) fn for_encoding(encoding: Encoding) -> Option<Self> {
+        match encoding {
+            Encoding::RAW => Some(Self::Raw),
+            Encoding::ZRLE => Some(Self::Zrle),
+            _ => None,
+        }
+    }
 }
 
 /// Everything that makes up the pixels of one viewer's updates.
@@ -73,14 +54,14 @@ impl Encoder {
     pub(super) fn pixels(&mut self, framebuffer: &Framebuffer, area: Rect, out: &mut Vec<u8>) {
         match self.encoding {
             PixelEncoding::Raw => {
-                push_rectangle(area, RAW, out);
+                push_rectangle(area, Encoding::RAW, out);
                 out.reserve(area.pixels() * self.translator.pixel_len());
                 for pixel in framebuffer.rows(area).flatten() {
                     self.translator.push(self.translator.value(*pixel), out);
                 }
             }
             PixelEncoding::Zrle => {
-                push_rectangle(area, ZRLE, out);
+                push_rectangle(area, Encoding::ZRLE, out);
                 self.zrle.encode(framebuffer, area, &self.translator, out);
             }
         }
@@ -91,7 +72,7 @@ impl Encoder {
     pub(super) fn cursor(&self, cursor: &Cursor, out: &mut Vec<u8>) {
         let (x, y) = cursor.hotspot();
         let Size { width, height } = cursor.size();
-        push_rectangle(Rect { x, y, width, height }, CURSOR, out);
+        push_rectangle(Rect { x, y, width, height }, Encoding::CURSOR, out);
         for pixel in cursor.pixels() {
             self.translator.push(self.translator.value(*pixel), out);
         }
@@ -104,37 +85,8 @@ impl Encoder {
     }
 }
 
-/// Appends an ExtendedDesktopSize rectangle: one screen that fills the desktop.
-pub(super) fn push_extended_size(size: Size, reason: SizeReason, out: &mut Vec<u8>) {
-    let (x, y) = match reason {
-        SizeReason::Server => (0, 0),
-        SizeReason::ThisViewer(result) => (1, result as u16),
-        SizeReason::OtherViewer => (2, 0),
-    };
-    let Size { width, height } = size;
-    push_rectangle(Rect { x, y, width, height }, EXTENDED_DESKTOP_SIZE, out);
-    out.extend([1, 0, 0, 0]);
-    out.extend(0_u32.to_be_bytes());
-    out.extend(0_u32.to_be_bytes());
-    out.extend(width.to_be_bytes());
-    out.extend(height.to_be_bytes());
-    out.extend(0_u32.to_be_bytes());
-}
-
-/// Appends a rectangle without content: DesktopSize (section 7.8.2) or QEMU's acknowledgement.
-pub(super) fn push_empty(size: Size, encoding: i32, out: &mut Vec<u8>) {
-    push_rectangle(Rect::of(size), encoding, out);
-}
-
-/// Appends the head of an update of `count` rectangles.
-pub(super) fn push_update_head(count: u16, out: &mut Vec<u8>) {
-    out.extend([0, 0]);
-    out.extend(count.to_be_bytes());
-}
-
-fn push_rectangle(place: Rect, encoding: i32, out: &mut Vec<u8>) {
-    for field in [place.x, place.y, place.width, place.height] {
-        out.extend(field.to_be_bytes());
-    }
-    out.extend(encoding.to_be_bytes());
+/// Appends the head of a rectangle.
+fn push_rectangle(area: Rect, encoding: Encoding, out: &mut Vec<u8>) {
+    let Rect { x, y, width, height } = area;
+    out.extend(rectangle_header(Rectangle { x, y, width, height }, encoding));
 }

@@ -5,15 +5,15 @@
 //! viewers share the desktop.
 
 mod admit;
+mod clipboard;
 mod encode;
 mod pixels;
-mod receive;
 mod screen;
 mod serve;
 mod session;
 mod zrle;
 
 pub use admit::{AdmitError, admit};
-pub use receive::ViewerMessageError;
 pub use screen::{Screen, ViewerId};
 pub use serve::{Activity, ServeError, ViewerEvent, serve};
+pub use session::ViewerViolation;

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use passerelle_desktop::{Cursor, Damage, Framebuffer, Rect, Size};
+use passerelle_rfb::{ResizeReason, ResizeStatus};
 use tokio::sync::Notify;
-
-use super::encode::{ResizeResult, SizeReason};
 
 /// Who looks at a [`Screen`]: a number that is not used again during the screen's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,10 +43,27 @@ struct State {
 #[derive(Default)]
 pub(super) struct Seat {
     pub(super) damage: Damage,
-    pub(super) size_news: Option<SizeReason>,
+    pub(super) size_news: Option<SizeNews>,
     /// The newest text for its clipboard.
     pub(super) clipboard: Option<String>,
     wake: Arc<Notify>,
+}
+
+/// Why a viewer is told the desktop's size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SizeNews {
+    pub(super) reason: ResizeReason,
+    pub(super) status: ResizeStatus,
+}
+
+impl SizeNews {
+    pub(super) const FROM_SERVER: Self = Self { reason: ResizeReason::SERVER, status: ResizeStatus::DONE };
+    const FROM_OTHER_VIEWER: Self = Self { reason: ResizeReason::OTHER_VIEWER, status: ResizeStatus::DONE };
+
+    /// The answer to the viewer's own request.
+    pub(super) const fn to_this_viewer(status: ResizeStatus) -> Self {
+        Self { reason: ResizeReason::THIS_VIEWER, status }
+    }
 }
 
 /// What one viewer sees of a screen.
@@ -99,10 +115,10 @@ impl Screen {
             seat.damage = Damage::new();
             seat.damage.add(Rect::of(size));
             if requested_by == Some(*viewer) {
-                seat.size_news = Some(SizeReason::ThisViewer(ResizeResult::Done));
+                seat.size_news = Some(SizeNews::to_this_viewer(ResizeStatus::DONE));
             } else if size != old_size {
                 let reason =
-                    if requested_by.is_some() { SizeReason::OtherViewer } else { SizeReason::Server };
+                    if requested_by.is_some() { SizeNews::FROM_OTHER_VIEWER } else { SizeNews::FROM_SERVER };
                 seat.size_news = Some(reason);
             }
             seat.wake.notify_one();
@@ -112,7 +128,7 @@ impl Screen {
     /// Tells a viewer that the desktop does not take the size that it asked for.
     pub fn refuse_resize(&self, viewer: ViewerId) {
         self.at_seat(viewer, |seat| {
-            seat.size_news = Some(SizeReason::ThisViewer(ResizeResult::Prohibited));
+            seat.size_news = Some(SizeNews::to_this_viewer(ResizeStatus::PROHIBITED));
         });
     }
 

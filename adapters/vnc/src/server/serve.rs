@@ -7,9 +7,8 @@ use passerelle_rfb::Parsed;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use super::receive::ViewerMessageError;
 use super::screen::{Screen, Seated, ViewerId};
-use super::session::Session;
+use super::session::{Session, ViewerViolation};
 
 /// Something that a viewer of a screen did.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ pub enum ServeError {
     Io(#[from] io::Error),
     /// The viewer sent what cannot be understood.
     #[error(transparent)]
-    Message(#[from] ViewerMessageError),
+    Violation(#[from] ViewerViolation),
     /// Nobody takes the events any more.
     #[error("the desktop has ended")]
     DesktopEnded,

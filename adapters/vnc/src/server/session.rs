@@ -1,58 +1,78 @@
 //! What a viewer is owed, as a state machine without I/O.
 
-use passerelle_desktop::{Cursor, Framebuffer, InputEvent, Rect, Size};
-use passerelle_rfb::{Parsed, PixelFormat, ServerInit};
-
-use super::encode::{
-    self, CURSOR, DESKTOP_SIZE, EXTENDED_DESKTOP_SIZE, Encoder, PixelEncoding, QEMU_EXTENDED_KEY, RAW,
-    ResizeResult, SizeReason, ZRLE,
+use passerelle_desktop::{Framebuffer, InputEvent, Rect, Size};
+use passerelle_rfb::{
+    ClientFramer, ClientMessage, ClientViolation, DesktopLayout, Encoding, EncodingList, Limits, Parsed,
+    PixelFormat, Rectangle, ResizeStatus, Screen, ScreenList, ServerInit, ServerMessage, Span,
+    rectangle_header, update_header,
 };
-use super::receive::{self, Message, ViewerMessageError};
-use super::screen::{Seat, View};
+
+use super::clipboard::Clipboard;
+use super::encode::{Encoder, PixelEncoding};
+use super::screen::{Seat, SizeNews, View};
 
 /// The most pixels in one update; the rest follows with the next. Bounds what is held for a slow viewer
 /// to 16 MiB, and is enough for a picture of 2560x1600 at once.
 const PIXELS_PER_UPDATE: usize = 4 << 20;
+/// An ExtendedDesktopSize status: the layout makes no sense or can't be had.
+const INVALID_LAYOUT: ResizeStatus = ResizeStatus(3);
+
+/// A viewer broke the protocol, or wants what is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ViewerViolation {
+    /// A message that can't be understood.
+    #[error(transparent)]
+    Message(#[from] ClientViolation),
+    /// A pixel format with a colour map.
+    #[error("the viewer wants a colour map; only true colour is served")]
+    ColourMap,
+}
 
 /// One viewer's session from ServerInit on.
 pub(super) struct Session {
+    framer: ClientFramer,
     encoder: Encoder,
     /// The desktop's size as the viewer knows it.
     known_size: Size,
-    knows: Abilities,
+    extensions: Extensions,
+    clipboard: Clipboard,
     /// The area of the update requests that have not been answered.
     wanted: Option<Rect>,
-    /// Rectangles that go into the next update besides pixels.
-    size_news: Option<SizeReason>,
-    cursor_due: bool,
-    qemu_due: bool,
-    /// Bytes of an overlong message that are still to be skipped.
-    skip: usize,
+    due: Due,
 }
 
 /// The extensions that the viewer has listed.
 #[derive(Clone, Copy, Default)]
-struct Abilities {
+struct Extensions {
     cursor: bool,
     desktop_size: bool,
     extended_desktop_size: bool,
     qemu_keys: bool,
+    mouse_buttons: bool,
+}
+
+/// Rectangles besides pixels that go into the next update.
+#[derive(Default)]
+struct Due {
+    size: bool,
+    cursor: bool,
+    qemu_keys: bool,
+    mouse_buttons: bool,
 }
 
 impl Session {
     /// Starts a session on a desktop of `size`. The bytes are the ServerInit message.
     pub(super) fn start(name: String, size: Size) -> (Self, Vec<u8>) {
-        let init =
-            ServerInit { width: size.width, height: size.height, pixel_format: PixelFormat::BGRX, name };
+        let Size { width, height } = size;
+        let init = ServerInit { width, height, pixel_format: PixelFormat::BGRX, name };
         let session = Self {
+            framer: ClientFramer::new(Limits::default()),
             encoder: Encoder::new(),
             known_size: size,
-            knows: Abilities::default(),
+            extensions: Extensions::default(),
+            clipboard: Clipboard::default(),
             wanted: None,
-            size_news: None,
-            cursor_due: false,
-            qemu_due: false,
-            skip: 0,
+            due: Due::default(),
         };
         (session, init.encode())
     }
@@ -60,177 +80,192 @@ impl Session {
     /// Takes what is at the front of `input`: how many bytes are done with, and what the viewer did.
     ///
     /// # Errors
-    /// The viewer sent what cannot be understood; nothing that follows is.
+    /// The viewer sent what can't be understood; nothing that follows is.
     pub(super) fn receive(
         &mut self,
         input: &[u8],
         seat: &mut Seat,
-    ) -> Result<Parsed<Option<InputEvent>>, ViewerMessageError> {
-        if self.skip > 0 {
-            let len = self.skip.min(input.len());
-            self.skip -= len;
-            return Ok(match len {
-                0 => Parsed::NeedMore { total: 1 },
-                _ => Parsed::Done { value: None, len },
-            });
-        }
-        Ok(match receive::parse(input)? {
-            Parsed::NeedMore { total } => Parsed::NeedMore { total },
-            Parsed::Done { value, len } => Parsed::Done { value: self.react(value, seat)?, len },
+    ) -> Result<Parsed<Option<InputEvent>>, ViewerViolation> {
+        Ok(match self.framer.next(input)? {
+            Span::NeedMore { total } => Parsed::NeedMore { total },
+            // The rest of something that is not taken, such as a cut text over the limit.
+            Span::Pass { len } | Span::Body { len } => Parsed::Done { value: None, len },
+            Span::Message { len, message } => Parsed::Done { value: self.react(message, seat)?, len },
         })
     }
 
     fn react(
         &mut self,
-        message: Message<'_>,
+        message: ClientMessage<'_>,
         seat: &mut Seat,
-    ) -> Result<Option<InputEvent>, ViewerMessageError> {
+    ) -> Result<Option<InputEvent>, ViewerViolation> {
         match message {
-            Message::SetPixelFormat(format) => {
+            ClientMessage::SetPixelFormat(format) => {
                 if !self.encoder.set_format(&format) {
-                    return Err(ViewerMessageError::ColourMap);
+                    return Err(ViewerViolation::ColourMap);
                 }
-                // A cursor that was sent keeps its look only in the format in which it was sent.
-                self.cursor_due = self.knows.cursor;
+                // Some viewers reinterpret the cursor that they hold.
+                self.due.cursor = self.extensions.cursor;
             }
-            Message::SetEncodings(encodings) => self.set_encodings(&encodings),
-            Message::UpdateRequest { incremental, area } => {
-                if let Some(area) = area.intersection(Rect::of(self.known_size)) {
+            ClientMessage::SetEncodings(encodings) => self.set_encodings(encodings),
+            ClientMessage::UpdateRequest { incremental, area } => {
+                if let Some(area) = rect(area).intersection(Rect::of(self.known_size)) {
                     if !incremental {
                         seat.damage.add(area);
                     }
                     self.wanted = Some(self.wanted.map_or(area, |wanted| wanted.hull(area)));
                 }
             }
-            Message::Key { pressed, keysym, scancode } => {
-                return Ok(Some(InputEvent::Key { keysym, scancode, pressed }));
+            ClientMessage::Key { down, keysym } => {
+                return Ok(Some(InputEvent::Key { keysym, scancode: None, pressed: down }));
             }
-            Message::Pointer { buttons, x, y } => {
+            ClientMessage::QemuKey { down, keysym, keycode } => {
+                return Ok(Some(InputEvent::Key { keysym, scancode: Some(keycode), pressed: down }));
+            }
+            ClientMessage::Pointer { buttons, x, y } => {
                 // A pointer beyond the edge is at it.
-                let x = x.min(self.known_size.width - 1);
-                let y = y.min(self.known_size.height - 1);
+                let x = x.min(self.known_size.width.saturating_sub(1));
+                let y = y.min(self.known_size.height.saturating_sub(1));
                 return Ok(Some(InputEvent::Pointer { x, y, buttons }));
             }
-            Message::CutText(text) => return Ok(Some(InputEvent::Clipboard(from_latin_1(text)))),
-            Message::OverlongCutText { content } => self.skip = content,
-            // Not offered: a viewer that sends it nevertheless is told nothing and loses nothing.
-            Message::ExtendedClipboard(_) => {}
-            Message::SetDesktopSize { size, screens } => {
-                let fits = size.pixels() > 0 && size.pixels() <= Framebuffer::MAX_PIXELS;
-                if screens > 0 && fits {
+            ClientMessage::CutText(text) => {
+                return Ok(self.clipboard.receive(text).map(InputEvent::Clipboard));
+            }
+            ClientMessage::SetDesktopSize { width, height, screens } => {
+                let size = Size { width, height };
+                let possible = size.pixels() > 0 && size.pixels() <= Framebuffer::MAX_PIXELS;
+                if possible && screens.count() > 0 {
                     return Ok(Some(InputEvent::Resize(size)));
                 }
-                seat.size_news = Some(SizeReason::ThisViewer(ResizeResult::InvalidLayout));
+                seat.size_news = Some(SizeNews::to_this_viewer(INVALID_LAYOUT));
             }
+            // Extensions that were not offered, and a clipboard that is too large: nothing depends on them.
+            ClientMessage::CutTextTooLong { .. }
+            | ClientMessage::EnableContinuousUpdates { .. }
+            | ClientMessage::Fence(_)
+            | ClientMessage::FileTransfer { .. }
+            | ClientMessage::Gii { .. }
+            | ClientMessage::QemuAudio(_)
+            | ClientMessage::TextChat { .. }
+            | ClientMessage::Xvp { .. } => {}
         }
         Ok(None)
     }
 
-    fn set_encodings(&mut self, encodings: &[i32]) {
-        let preferred = encodings.iter().find_map(|encoding| match *encoding {
-            RAW => Some(PixelEncoding::Raw),
-            ZRLE => Some(PixelEncoding::Zrle),
-            _ => None,
-        });
+    fn set_encodings(&mut self, encodings: EncodingList<'_>) {
+        let preferred = encodings.iter().find_map(PixelEncoding::for_encoding);
         self.encoder.encoding = preferred.unwrap_or(PixelEncoding::Raw);
-        let before = self.knows;
-        self.knows = Abilities {
-            cursor: encodings.contains(&CURSOR),
-            desktop_size: encodings.contains(&DESKTOP_SIZE),
-            extended_desktop_size: encodings.contains(&EXTENDED_DESKTOP_SIZE),
-            qemu_keys: encodings.contains(&QEMU_EXTENDED_KEY),
+        let lists = |wanted: Encoding| encodings.iter().any(|encoding| encoding == wanted);
+        let now = Extensions {
+            cursor: lists(Encoding::CURSOR),
+            desktop_size: lists(Encoding::DESKTOP_SIZE),
+            extended_desktop_size: lists(Encoding::EXTENDED_DESKTOP_SIZE),
+            qemu_keys: lists(Encoding::QEMU_EXTENDED_KEY),
+            mouse_buttons: lists(Encoding::EXTENDED_MOUSE_BUTTONS),
         };
-        self.cursor_due |= self.knows.cursor && !before.cursor;
-        self.qemu_due |= self.knows.qemu_keys && !before.qemu_keys;
-        if self.knows.extended_desktop_size && !before.extended_desktop_size {
-            self.size_news = Some(SizeReason::Server);
+        let before = std::mem::replace(&mut self.extensions, now);
+        self.due.cursor |= now.cursor && !before.cursor;
+        self.due.size |= now.extended_desktop_size && !before.extended_desktop_size;
+        self.due.qemu_keys |= now.qemu_keys && !before.qemu_keys;
+        self.due.mouse_buttons |= now.mouse_buttons && !before.mouse_buttons;
+        if lists(Encoding::EXTENDED_CLIPBOARD) {
+            self.clipboard.extend();
         }
     }
 
     /// Everything that is to be sent to the viewer now. It is to be written whole before the next is asked
     /// for.
     pub(super) fn owed(&mut self, view: View<'_>) -> Vec<u8> {
-        let mut out = view.seat.clipboard.take().map(|text| cut_text(&text)).unwrap_or_default();
-        out.extend(self.update(view.framebuffer, view.cursor, view.seat).unwrap_or_default());
+        let mut out = Vec::new();
+        if let Some(text) = view.seat.clipboard.take() {
+            self.clipboard.offer(text);
+        }
+        self.clipboard.take_owed(&mut out);
+        self.update(view, &mut out);
         out
     }
 
-    /// The update that the viewer has asked for, as far as there is something to tell.
-    fn update(&mut self, framebuffer: &Framebuffer, cursor: &Cursor, seat: &mut Seat) -> Option<Vec<u8>> {
-        let wanted = self.wanted?;
-        let mut out = Vec::new();
-        if let Some(size_update) = self.size_update(framebuffer.size(), seat) {
+    /// Appends the update that the viewer has asked for, as far as there is something to tell.
+    fn update(&mut self, view: View<'_>, out: &mut Vec<u8>) {
+        let Some(wanted) = self.wanted else { return };
+        if self.size_update(view.framebuffer.size(), view.seat, out) {
             self.wanted = None;
-            return Some(size_update);
+            return;
         }
 
+        let head = out.len();
         let mut count = 0_u16;
-        encode::push_update_head(count, &mut out);
-        if std::mem::take(&mut self.cursor_due) && self.knows.cursor {
-            self.encoder.cursor(cursor, &mut out);
+        out.extend(update_header(count));
+        let due = std::mem::take(&mut self.due);
+        if due.cursor {
+            self.encoder.cursor(view.cursor, out);
             count += 1;
         }
-        if std::mem::take(&mut self.qemu_due) {
-            encode::push_empty(Size { width: 0, height: 0 }, QEMU_EXTENDED_KEY, &mut out);
+        if due.qemu_keys {
+            out.extend(rectangle_header(Rectangle::default(), Encoding::QEMU_EXTENDED_KEY));
+            count += 1;
+        }
+        if due.mouse_buttons {
+            out.extend(ServerMessage::ExtendedMouseButtons.encode());
+            self.framer.set_extended_pointer(true);
             count += 1;
         }
         let mut room = PIXELS_PER_UPDATE;
-        let shown = wanted.intersection(Rect::of(framebuffer.size()));
-        let changed = shown.map(|shown| seat.damage.take_within(shown)).unwrap_or_default();
+        let shown = wanted.intersection(Rect::of(view.framebuffer.size()));
+        let changed = shown.map(|shown| view.seat.damage.take_within(shown)).unwrap_or_default();
         for area in changed {
             let (now, later) = split_at_pixels(area, room);
             if let Some(now) = now {
                 room -= now.pixels();
-                self.encoder.pixels(framebuffer, now, &mut out);
+                self.encoder.pixels(view.framebuffer, now, out);
                 count += 1;
             }
             if let Some(later) = later {
-                seat.damage.add(later);
+                view.seat.damage.add(later);
             }
         }
         if count == 0 {
-            return None;
+            out.truncate(head);
+            return;
         }
         self.wanted = None;
-        if let Some(place) = out.get_mut(2..4) {
-            place.copy_from_slice(&count.to_be_bytes());
+        if let Some(place) = out.get_mut(head..head + 4) {
+            place.copy_from_slice(&update_header(count));
         }
-        Some(out)
     }
 
-    /// An update that tells the desktop's size and nothing else, if that is due.
-    fn size_update(&mut self, size: Size, seat: &mut Seat) -> Option<Vec<u8>> {
-        let news = seat.size_news.take().or(self.size_news.take());
+    /// Appends an update that tells the desktop's size and nothing else, if that is due.
+    fn size_update(&mut self, size: Size, seat: &mut Seat, out: &mut Vec<u8>) -> bool {
+        let news = seat.size_news.take();
         let differs = size != self.known_size;
-        let mut out = Vec::new();
-        encode::push_update_head(1, &mut out);
-        if self.knows.extended_desktop_size && (differs || news.is_some()) {
-            encode::push_extended_size(size, news.unwrap_or(SizeReason::Server), &mut out);
-        } else if self.knows.desktop_size && differs {
-            encode::push_empty(size, DESKTOP_SIZE, &mut out);
+        let Size { width, height } = size;
+        let rectangle = if self.extensions.extended_desktop_size {
+            if !(differs || news.is_some() || self.due.size) {
+                return false;
+            }
+            let SizeNews { reason, status } = news.unwrap_or(SizeNews::FROM_SERVER);
+            let screen = Screen { id: 0, area: Rectangle::of_size(width, height), flags: 0 };
+            let screens = Screen::encode_all(&[screen]);
+            let screens = ScreenList::new(&screens);
+            DesktopLayout { reason, status, width, height, screens }.encode()
+        } else if self.extensions.desktop_size && differs {
+            ServerMessage::DesktopSize { width, height }.encode()
         } else {
-            return None;
-        }
+            return false;
+        };
+        out.extend(update_header(1));
+        out.extend(rectangle);
+        self.due.size = false;
         if differs {
+            self.known_size = size;
             seat.damage.add(Rect::of(size));
         }
-        self.known_size = size;
-        Some(out)
+        true
     }
 }
 
-/// A ServerCutText message (RFC 6143, section 7.6.4). What Latin-1 lacks becomes a question mark.
-fn cut_text(text: &str) -> Vec<u8> {
-    let latin_1: Vec<u8> =
-        text.chars().map(|character| u8::try_from(u32::from(character)).unwrap_or(b'?')).collect();
-    let mut message = vec![3, 0, 0, 0];
-    message.extend(u32::try_from(latin_1.len()).unwrap_or(u32::MAX).to_be_bytes());
-    message.extend(latin_1);
-    message
-}
-
-fn from_latin_1(text: &[u8]) -> String {
-    text.iter().copied().map(char::from).collect()
+fn rect(area: Rectangle) -> Rect {
+    Rect { x: area.x, y: area.y, width: area.width, height: area.height }
 }
 
 /// The topmost rows of `area` that hold at most `pixels`, and the other rows.
@@ -243,5 +278,20 @@ fn split_at_pixels(area: Rect, pixels: usize) -> (Option<Rect>, Option<Rect>) {
             Some(Rect { y: area.y + rows, height: area.height - rows, ..area }),
         ),
         _ => (Some(area), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_areas_are_split_into_rows() {
+        let area = Rect { x: 5, y: 7, width: 100, height: 50 };
+        assert_eq!(split_at_pixels(area, 5000), (Some(area), None));
+        let (now, later) = split_at_pixels(area, 1234);
+        assert_eq!(now, Some(Rect { height: 12, ..area }));
+        assert_eq!(later, Some(Rect { y: 19, height: 38, ..area }));
+        assert_eq!(split_at_pixels(area, 99), (None, Some(area)));
     }
 }
