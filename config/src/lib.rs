@@ -10,6 +10,7 @@
 mod errors;
 mod load;
 mod meaning;
+mod places;
 mod report;
 mod resolver;
 mod schema;
@@ -22,6 +23,7 @@ mod values;
 pub use errors::{ConfigErrors, Problem};
 pub use load::Loaded;
 pub use passerelle_desktop::{Permission, Permissions};
+pub use places::Places;
 pub use resolver::{FileError, Resolver, SystemResolver};
 pub use schema::schema;
 pub use sections::{

@@ -24,23 +24,8 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with the file, or that it cannot be read.
     pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
-        let name = path.to_string_lossy();
-        let text = match std::fs::read(path) {
-            Ok(bytes) => String::from_utf8(bytes).map_err(|error| {
-                let valid = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
-                let line = 1 + valid.filter(|byte| **byte == b'\n').count();
-                format!("the file is not UTF-8 text (line {line})")
-            }),
-            Err(error) => Err(format!("the file cannot be read: {error}")),
-        };
-        text.map_or_else(
-            |message| {
-                let mut report = Report::new(&name);
-                report.file_error(message);
-                report.finish(None)
-            },
-            |text| Self::parse(&text, &name, &SystemResolver),
-        )
+        let text = read(path)?;
+        Self::parse(&text, &path.to_string_lossy(), &SystemResolver)
     }
 
     /// Checks the text of a file. `source_name` is what problems call the file; relative paths in the
@@ -53,6 +38,23 @@ impl Config {
         let config = check(text, source_name, resolver, &mut report);
         report.finish(config)
     }
+}
+
+/// Reads the text of a file.
+pub(crate) fn read(path: &Path) -> Result<String, ConfigErrors> {
+    let text = match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|error| {
+            let valid = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+            let line = 1 + valid.filter(|byte| **byte == b'\n').count();
+            format!("the file is not UTF-8 text (line {line})")
+        }),
+        Err(error) => Err(format!("the file cannot be read: {error}")),
+    };
+    text.map_err(|message| {
+        let mut report = Report::new(&path.to_string_lossy());
+        report.file_error(message);
+        report.fail()
+    })
 }
 
 fn check(text: &str, source_name: &str, resolver: &dyn Resolver, report: &mut Report) -> Option<Config> {

@@ -55,19 +55,30 @@ impl Report {
 
     /// The configuration with the warnings, or everything that is wrong; in the file's order.
     pub(crate) fn finish(mut self, config: Option<Config>) -> Result<Loaded, ConfigErrors> {
-        if config.is_none() && self.errors.is_empty() {
-            self.file_error("the file could not be understood");
-        }
-        // An alias brings the same mistake to several places; each has a key of its own and stays.
-        for problems in [&mut self.errors, &mut self.warnings] {
-            problems.sort();
-            problems.dedup();
-        }
         match config {
-            Some(config) if self.errors.is_empty() => Ok(Loaded { config, warnings: self.warnings }),
-            _ => Err(ConfigErrors { errors: self.errors, warnings: self.warnings }),
+            Some(config) if self.errors.is_empty() => {
+                in_order(&mut self.warnings);
+                Ok(Loaded { config, warnings: self.warnings })
+            }
+            _ => Err(self.fail()),
         }
     }
+
+    /// Everything that is wrong, in the file's order.
+    pub(crate) fn fail(mut self) -> ConfigErrors {
+        if self.errors.is_empty() {
+            self.file_error("the file could not be understood");
+        }
+        in_order(&mut self.errors);
+        in_order(&mut self.warnings);
+        ConfigErrors { errors: self.errors, warnings: self.warnings }
+    }
+}
+
+/// An alias brings the same mistake to several places; each has a key of its own and stays.
+fn in_order(problems: &mut Vec<Problem>) {
+    problems.sort();
+    problems.dedup();
 }
 
 /// ` did you mean …` with the candidate nearest to `wrong`, or nothing.

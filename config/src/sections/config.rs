@@ -88,16 +88,20 @@ impl Config {
 
     /// Path of the control socket.
     pub fn control_socket(&self) -> PathBuf {
-        self.control.clone().unwrap_or_else(|| self.data_dir.join("control.sock"))
+        self.control.clone().unwrap_or_else(|| self.data_dir.join(CONTROL))
     }
 
     /// Directory of the recordings.
     pub fn recordings_dir(&self) -> PathBuf {
-        self.recording.directory.clone().unwrap_or_else(|| self.data_dir.join("recordings"))
+        self.recording.directory.clone().unwrap_or_else(|| self.data_dir.join(RECORDINGS))
     }
 }
 
-fn default_data_dir() -> PathBuf {
+/// Names in the data directory.
+pub(crate) const CONTROL: &str = "control.sock";
+pub(crate) const RECORDINGS: &str = "recordings";
+
+pub(crate) fn default_data_dir() -> PathBuf {
     Path::new("/var/lib/passerelle").to_owned()
 }
 

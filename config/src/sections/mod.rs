@@ -20,5 +20,6 @@ pub use target::{CertificatePolicy, Credentials, Protocol, Target, TargetSecurit
 pub use tls::Tls;
 pub use vnc::{ViewerSecurity, Vnc};
 
+pub(crate) use config::{CONTROL, RECORDINGS, default_data_dir};
 pub(crate) use target::check_target_tls;
 pub(crate) use tls::check_tls;
