@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -17,8 +17,6 @@ const PIECE: usize = 64 * 1024;
 const VOLUME: usize = 256 << 20;
 /// Rounds of each step.
 const ROUNDS: usize = 5;
-/// A file is overwritten from its beginning after so many bytes.
-const FILE: usize = 64 << 20;
 
 /// CPU seconds that one step takes for a gigabyte.
 pub(crate) struct Cost {
@@ -37,26 +35,13 @@ pub(crate) fn measure(directory: &Path) -> Result<Vec<Cost>> {
     let mut piece: Vec<u8> = (0..PIECE).map(|index| (index % 251) as u8).collect();
     for _ in 0..ROUNDS {
         for (step, times) in times.iter_mut().enumerate() {
-            let began = cpu_time()?;
-            match step {
-                0 => {
-                    for _ in 0..VOLUME / PIECE {
-                        black_box(digest(&SHA256, black_box(&piece)));
-                    }
-                }
-                1 => {
-                    for sequence in 0..VOLUME / PIECE {
-                        let mut nonce = [0; 12];
-                        nonce[4..].copy_from_slice(&(sequence as u64).to_be_bytes());
-                        let nonce = Nonce::assume_unique_for_key(nonce);
-                        let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), &mut piece);
-                        black_box(tag.map_err(|_| anyhow!("sealing failed"))?.as_ref());
-                    }
-                }
+            let took = match step {
+                0 => hash(&piece)?,
+                1 => seal(&key, &mut piece)?,
                 2 => write(directory, &piece)?,
                 _ => write(Path::new("/dev/shm"), &piece)?,
-            }
-            times.push((cpu_time()? - began) / VOLUME as f64 * 1e9);
+            };
+            times.push(took / VOLUME as f64 * 1e9);
         }
     }
     steps
@@ -64,6 +49,26 @@ pub(crate) fn measure(directory: &Path) -> Result<Vec<Cost>> {
         .zip(&times)
         .map(|(step, times)| Ok(Cost { step, seconds: spread(times).context("no rounds")? }))
         .collect()
+}
+
+fn hash(piece: &[u8]) -> Result<f64> {
+    let began = cpu_time()?;
+    for _ in 0..VOLUME / PIECE {
+        black_box(digest(&SHA256, black_box(piece)));
+    }
+    Ok(cpu_time()? - began)
+}
+
+fn seal(key: &LessSafeKey, piece: &mut [u8]) -> Result<f64> {
+    let began = cpu_time()?;
+    for sequence in 0..VOLUME / PIECE {
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&(sequence as u64).to_be_bytes());
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), piece);
+        black_box(tag.map_err(|_| anyhow!("sealing failed"))?.as_ref());
+    }
+    Ok(cpu_time()? - began)
 }
 
 /// Seconds for which this thread was on a core (proc(5), `schedstat`), which others on the machine do not
@@ -74,19 +79,14 @@ fn cpu_time() -> Result<f64> {
     Ok(nanoseconds as f64 / 1e9)
 }
 
-/// Writes into the page cache, as a recorder does between its synchronisations.
-fn write(directory: &Path, piece: &[u8]) -> Result<()> {
+/// Writes a new file into the page cache, as a recorder does between its synchronisations.
+fn write(directory: &Path, piece: &[u8]) -> Result<f64> {
     let path = directory.join(format!("bench-write-{}", std::process::id()));
     let mut file = File::create(&path).with_context(|| format!("cannot write in {}", directory.display()))?;
-    let written = (|| {
-        for index in 0..VOLUME / PIECE {
-            if index % (FILE / PIECE) == 0 {
-                file.seek(SeekFrom::Start(0))?;
-            }
-            file.write_all(piece)?;
-        }
-        Ok(())
-    })();
+    let began = cpu_time()?;
+    let written = (0..VOLUME / PIECE).try_for_each(|_| file.write_all(piece));
+    let took = cpu_time()? - began;
     fs::remove_file(&path)?;
-    written
+    written?;
+    Ok(took)
 }

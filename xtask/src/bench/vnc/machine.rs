@@ -40,5 +40,6 @@ fn first_line(program: &str, argument: &str) -> Option<String> {
     let output = Command::new(program).arg(argument).output().ok()?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
-    text.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(line.split(" - ").next().unwrap_or(line).to_owned())
 }

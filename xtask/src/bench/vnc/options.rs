@@ -18,7 +18,7 @@ pub(crate) const SCENARIOS: [(&str, &str); 9] = [
 /// Options of `cargo xtask bench vnc`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// About two minutes instead of about twelve.
+    /// About three minutes instead of about fifteen.
     pub(crate) quick: bool,
     /// JSON instead of Markdown.
     pub(crate) json: bool,
@@ -89,7 +89,7 @@ Usage: cargo xtask bench vnc [OPTIONS]
 
 Compares direct, HAProxy, websockify and Passerelle, without and with recording, in one run.
 
-  --quick                about two minutes instead of about twelve
+  --quick                about three minutes instead of about fifteen
   --only SCENARIO        may be given several times:
 {scenarios}  --short-line           without the runs over a line of 40 ms
   --json                 JSON instead of Markdown

@@ -163,41 +163,41 @@ impl Report<'_> {
     }
 }
 
-/// The ratios to direct and to HAProxy, round by round.
+/// The ratios to direct and to HAProxy, taken round by round.
 fn ratios(figures: &Figures, line: Line) -> String {
-    let others = [Peer::Haproxy, Peer::Websockify, Peer::Plain, Peer::Recorded, Peer::RecordedInMemory];
-    let mut text = String::new();
-    for reference in [Peer::Direct, Peer::Haproxy] {
-        let of_line: Vec<&Figure> = figures
-            .iter()
-            .filter(|figure| {
-                figure.line == line && others.iter().any(|peer| figure.ratio(*peer, reference).is_some())
-            })
-            .collect();
-        let columns: Vec<Peer> = others
-            .into_iter()
-            .filter(|peer| {
-                *peer != reference && of_line.iter().any(|figure| figure.values.contains_key(peer))
-            })
-            .collect();
-        if of_line.is_empty() || columns.is_empty() {
+    let columns: Vec<(Peer, Peer)> = [
+        (Peer::Haproxy, Peer::Direct),
+        (Peer::Websockify, Peer::Direct),
+        (Peer::Plain, Peer::Direct),
+        (Peer::Recorded, Peer::Direct),
+        (Peer::Websockify, Peer::Haproxy),
+        (Peer::Plain, Peer::Haproxy),
+        (Peer::Recorded, Peer::Haproxy),
+        (Peer::RecordedInMemory, Peer::Haproxy),
+    ]
+    .into_iter()
+    .filter(|(peer, reference)| {
+        figures.iter().any(|f| f.line == line && f.ratio(*peer, *reference).is_some())
+    })
+    .collect();
+    let mut text = "Ratios, taken within a round; median (least to most):\n\n| figure |".to_owned();
+    for (peer, reference) in &columns {
+        write!(text, " {peer} to {reference} |").ok();
+    }
+    writeln!(text, "\n|---|{}", "---|".repeat(columns.len())).ok();
+    for figure in figures.iter().filter(|figure| figure.line == line) {
+        let ratios: Vec<Option<Spread>> =
+            columns.iter().map(|(peer, reference)| figure.ratio(*peer, *reference)).collect();
+        if ratios.iter().all(Option::is_none) {
             continue;
         }
-        writeln!(text, "Ratios to {reference}, median of the rounds (least to most):\n").ok();
-        write!(text, "| figure |").ok();
-        for peer in &columns {
-            write!(text, " {peer} |").ok();
-        }
-        writeln!(text, "\n|---|{}", "---|".repeat(columns.len())).ok();
-        for figure in of_line {
-            write!(text, "| {} |", figure.name).ok();
-            for peer in &columns {
-                write!(text, " {} |", figure.ratio(*peer, reference).map_or_else(String::new, cell)).ok();
-            }
-            text.push('\n');
+        write!(text, "| {} |", figure.name).ok();
+        for ratio in ratios {
+            write!(text, " {} |", ratio.map_or_else(String::new, cell)).ok();
         }
         text.push('\n');
     }
+    text.push('\n');
     text
 }
 

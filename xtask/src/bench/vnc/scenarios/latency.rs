@@ -23,8 +23,8 @@ impl Bench {
             return Ok(());
         }
         let (rounds, trips) = match line {
-            Line::Short => (self.options.pick(5, 3), self.options.pick(1000, 500)),
-            Line::Long => (self.options.pick(3, 1), self.options.pick(60, 30)),
+            Line::Short => (self.options.pick(5, 2), self.options.pick(600, 400)),
+            Line::Long => (self.options.pick(2, 1), self.options.pick(50, 25)),
         };
         let peers = self.peers.running();
         self.interleave("1x1 updates", line, rounds, &peers, |bench, peer| {
@@ -44,8 +44,8 @@ impl Bench {
             return Ok(());
         }
         let (rounds, keys) = match line {
-            Line::Short => (self.options.pick(3, 2), self.options.pick(100, 40)),
-            Line::Long => (1, self.options.pick(60, 20)),
+            Line::Short => (self.options.pick(2, 1), self.options.pick(40, 20)),
+            Line::Long => (1, self.options.pick(30, 10)),
         };
         let peers = self.peers.running();
         self.interleave("keys to pixels", line, rounds, &peers, |bench, peer| {
@@ -65,8 +65,8 @@ impl Bench {
             return Ok(());
         }
         let rounds = match line {
-            Line::Short => self.options.pick(25, 10),
-            Line::Long => self.options.pick(7, 3),
+            Line::Short => self.options.pick(25, 7),
+            Line::Long => self.options.pick(5, 2),
         };
         let peers = self.peers.running();
         self.interleave("first pictures", line, rounds, &peers, |bench, peer| {

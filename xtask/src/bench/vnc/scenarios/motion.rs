@@ -22,8 +22,8 @@ impl Bench {
             return Ok(());
         }
         let (rounds, seconds) = match line {
-            Line::Short => (self.options.pick(3, 1), self.options.pick(20, 8)),
-            Line::Long => (1, self.options.pick(15, 3)),
+            Line::Short => (self.options.pick(2, 1), self.options.pick(20, 4)),
+            Line::Long => (1, self.options.pick(10, 2)),
         };
         self.motion.show(Some(Content::Motion(RATE)))?;
         let peers = self.peers.running();

@@ -21,7 +21,7 @@ impl Bench {
             return Ok(());
         }
         let (rounds, logins) = match line {
-            Line::Short => (self.options.pick(3, 2), self.options.pick(100, 40)),
+            Line::Short => (self.options.pick(3, 1), self.options.pick(100, 40)),
             Line::Long => (1, self.options.pick(10, 4)),
         };
         let peers = self.peers.running();
@@ -45,8 +45,8 @@ impl Bench {
         if !self.options.wants("memory") {
             return Ok(());
         }
-        let sessions = self.options.pick(100, 50);
-        let watched = Duration::from_secs(self.options.pick(10, 4));
+        let sessions = self.options.pick(100, 30);
+        let watched = Duration::from_secs(self.options.pick(6, 3));
         let peers: Vec<Peer> =
             self.peers.running().into_iter().filter(|peer| *peer != Peer::Direct).collect();
         self.interleave(&format!("{sessions} idle sessions"), Line::Short, 1, &peers, |bench, peer| {
@@ -62,7 +62,7 @@ impl Bench {
                 viewers.push(viewer);
             }
             // What the logins left to do is done before the idle time is watched.
-            thread::sleep(Duration::from_secs(2));
+            thread::sleep(Duration::from_millis(1500));
             let cpu = bench.cpu(peer, Target::Source).context("no process")?;
             thread::sleep(watched);
             let used = bench.cpu(peer, Target::Source).context("no process")? - cpu;

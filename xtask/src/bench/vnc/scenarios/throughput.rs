@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::{Bench, encoding_name, encodings};
 use crate::bench::vnc::client::{Endpoint, RAW, TIGHT, Viewer, ZRLE};
 use crate::bench::vnc::clock;
+use crate::bench::vnc::desktop::Content;
 use crate::bench::vnc::figures::Key;
 use crate::bench::vnc::peers::{Line, Peer, Target};
 
@@ -19,14 +20,14 @@ impl Bench {
         if !self.options.wants("raw") {
             return Ok(());
         }
-        let seconds = self.options.pick(2.0, 1.0);
+        let seconds = self.options.pick(1.0, 0.6);
         let mut peers = self.peers.running();
         if line == Line::Short && self.peers.runs(Peer::RecordedInMemory) {
             peers.push(Peer::RecordedInMemory);
         }
         let rounds = match line {
-            Line::Short => self.options.pick(5, 3),
-            Line::Long => self.options.pick(3, 1),
+            Line::Short => self.options.pick(5, 2),
+            Line::Long => self.options.pick(2, 1),
         };
         for (target, of) in [(Target::Terminal, "Xvnc"), (Target::Source, "source")] {
             self.interleave(&format!("Raw updates of {of}"), line, rounds, &peers, |bench, peer| {
@@ -53,12 +54,12 @@ impl Bench {
         if !self.options.wants("compressed") {
             return Ok(());
         }
-        let seconds = self.options.pick(1.5, 0.5);
+        let seconds = self.options.pick(0.8, 0.4);
         let rounds = match line {
-            Line::Short => self.options.pick(3, 2),
-            Line::Long => self.options.pick(2, 1),
+            Line::Short => self.options.pick(3, 1),
+            Line::Long => 1,
         };
-        self.motion.show(Some(crate::bench::vnc::desktop::Content::Motion(10)))?;
+        self.motion.show(Some(Content::Motion(10)))?;
         for (target, of) in [(Target::Motion, "Xvnc"), (Target::Source, "source")] {
             if target == Target::Source {
                 self.motion.show(None)?;
@@ -83,12 +84,12 @@ impl Bench {
         if !self.options.wants("paced") {
             return Ok(());
         }
-        let seconds = self.options.pick(3, 2);
+        let seconds = self.options.pick(2, 1);
         let rounds = match line {
-            Line::Short => self.options.pick(3, 1),
+            Line::Short => self.options.pick(2, 1),
             Line::Long => 1,
         };
-        self.motion.show(Some(crate::bench::vnc::desktop::Content::Motion(10)))?;
+        self.motion.show(Some(Content::Motion(10)))?;
         for (target, of) in [(Target::Motion, "Xvnc"), (Target::Source, "source")] {
             if target == Target::Source {
                 self.motion.show(None)?;
