@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
 
+use super::clock;
 use super::figures::{Spread, spread};
 
 /// Bytes handled at once, about what a relay reads at once.
@@ -18,33 +19,37 @@ const VOLUME: usize = 256 << 20;
 /// Rounds of each step.
 const ROUNDS: usize = 5;
 
-/// CPU seconds that one step takes for a gigabyte.
+/// What one step takes for a gigabyte.
 pub(crate) struct Cost {
     /// The step.
     pub(crate) step: &'static str,
-    /// CPU seconds per GB.
+    /// Seconds per GB.
     pub(crate) seconds: Spread,
 }
 
-/// Measures every step on one core, interleaved; `directory` is where recordings would go.
+const STEPS: [&str; 5] = [
+    "hashing (SHA-256), CPU",
+    "sealing (AES-256-GCM), CPU",
+    "writing to disk, CPU",
+    "writing to disk until it is durable, elapsed",
+    "writing to memory, CPU",
+];
+
+/// Measures every step in one thread, interleaved; `directory` is where recordings would go.
 pub(crate) fn measure(directory: &Path) -> Result<Vec<Cost>> {
-    let steps = ["hashing (SHA-256)", "sealing (AES-256-GCM)", "writing to disk", "writing to memory"];
-    let mut times = [const { Vec::new() }; 4];
+    let mut times = [const { Vec::new() }; STEPS.len()];
     let key = UnboundKey::new(&AES_256_GCM, &[7; 32]).map_err(|_| anyhow!("AES-256-GCM is not available"))?;
     let key = LessSafeKey::new(key);
     let mut piece: Vec<u8> = (0..PIECE).map(|index| (index % 251) as u8).collect();
     for _ in 0..ROUNDS {
-        for (step, times) in times.iter_mut().enumerate() {
-            let took = match step {
-                0 => hash(&piece)?,
-                1 => seal(&key, &mut piece)?,
-                2 => write(directory, &piece)?,
-                _ => write(Path::new("/dev/shm"), &piece)?,
-            };
+        let (disk, durable) = write(directory, &piece)?;
+        let (memory, _) = write(Path::new("/dev/shm"), &piece)?;
+        let took = [hash(&piece)?, seal(&key, &mut piece)?, disk, durable, memory];
+        for (times, took) in times.iter_mut().zip(took) {
             times.push(took / VOLUME as f64 * 1e9);
         }
     }
-    steps
+    STEPS
         .iter()
         .zip(&times)
         .map(|(step, times)| Ok(Cost { step, seconds: spread(times).context("no rounds")? }))
@@ -79,14 +84,18 @@ fn cpu_time() -> Result<f64> {
     Ok(nanoseconds as f64 / 1e9)
 }
 
-/// Writes a new file into the page cache, as a recorder does between its synchronisations.
-fn write(directory: &Path, piece: &[u8]) -> Result<f64> {
+/// Writes a new file into the page cache, as a recorder does between its synchronisations, and then waits
+/// for the disk; CPU seconds of the one and elapsed seconds of both.
+fn write(directory: &Path, piece: &[u8]) -> Result<(f64, f64)> {
     let path = directory.join(format!("bench-write-{}", std::process::id()));
     let mut file = File::create(&path).with_context(|| format!("cannot write in {}", directory.display()))?;
-    let began = cpu_time()?;
+    let (began, cpu) = (clock::now(), cpu_time()?);
     let written = (0..VOLUME / PIECE).try_for_each(|_| file.write_all(piece));
-    let took = cpu_time()? - began;
+    let cpu = cpu_time()? - cpu;
+    let synced = file.sync_data();
+    let elapsed = clock::now().duration_since(began).as_secs_f64();
     fs::remove_file(&path)?;
     written?;
-    Ok(took)
+    synced?;
+    Ok((cpu, elapsed))
 }

@@ -87,7 +87,7 @@ impl Report<'_> {
         let mut text = String::new();
         if !self.costs.is_empty() {
             text.push_str(
-                "Recording's steps by themselves, on one core:\n\n| step | s/GB | GB/s |\n|---|---|---|\n",
+                "Recording's steps by themselves, in one thread:\n\n| step | s/GB | GB/s |\n|---|---|---|\n",
             );
             for Cost { step, seconds } in &self.costs {
                 writeln!(text, "| {step} | {} | {} |", cell(*seconds), number(1.0 / seconds.median)).ok();
