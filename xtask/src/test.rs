@@ -10,6 +10,9 @@ use crate::{fuzz, setup};
 /// The package and the name of the integration test that drives real servers and clients.
 const E2E: (&str, &str) = ("passerelle", "e2e");
 
+/// What is left out of other builds and has tests.
+const FEATURES: [&str; 2] = ["--features", "xtask/bench"];
+
 #[derive(Clone, Copy, PartialEq)]
 enum Scope {
     All,
@@ -80,7 +83,7 @@ fn nextest(plan: &Plan) -> Outcome {
     }
     let profile = if std::env::var_os("CI").is_some() { "ci" } else { "default" };
     let mut command = shell::cargo();
-    command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--profile", profile]);
+    command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--profile", profile]).args(FEATURES);
     let (package, test) = E2E;
     let e2e = format!("package({package}) and binary({test})");
     match plan.scope {
@@ -104,7 +107,7 @@ fn cargo_test(plan: &Plan) -> Outcome {
     match plan.scope {
         Scope::All => {
             let mut command = shell::cargo();
-            command.args(["test", "--workspace", "--no-fail-fast"]);
+            command.args(["test", "--workspace", "--no-fail-fast"]).args(FEATURES);
             with_filters(command)
         }
         Scope::EndToEnd => {
@@ -115,7 +118,7 @@ fn cargo_test(plan: &Plan) -> Outcome {
         Scope::Unit => {
             // cargo cannot leave one integration test out, so the others are named.
             let mut others = shell::cargo();
-            others.args(["test", "--workspace", "--no-fail-fast", "--exclude", package]);
+            others.args(["test", "--workspace", "--no-fail-fast", "--exclude", package]).args(FEATURES);
             let mut gateway = shell::cargo();
             gateway.args(["test", "--package", package, "--no-fail-fast", "--bins"]);
             for name in integration_tests(package)?.iter().filter(|name| *name != test) {

@@ -72,6 +72,8 @@ fn clippy() -> Outcome {
         "clippy",
         "--quiet",
         "--workspace",
+        "--features",
+        "xtask/bench",
         "--all-targets",
         "--",
         "-D",
