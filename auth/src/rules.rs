@@ -228,3 +228,6 @@ fn applies(rule: &Rule, facts: &Facts) -> bool {
     rule.subjects.iter().any(|subject| subject.covers(facts))
         && rule.targets.iter().any(|target| target.covers(facts))
 }
+
+#[cfg(test)]
+mod tests;

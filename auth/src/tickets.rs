@@ -266,3 +266,6 @@ fn draw<const N: usize>(random: Random<'_>) -> String {
     random(bytes.as_mut_slice());
     crockford::encode(&bytes)
 }
+
+#[cfg(test)]
+mod tests;

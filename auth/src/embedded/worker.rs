@@ -172,4 +172,28 @@ mod tests {
         let counted: i64 = worker.run(Durability::Relaxed, count).await.unwrap();
         assert_eq!(counted, 0);
     }
+
+    #[tokio::test]
+    async fn failures_say_what_to_do() {
+        let worker = Worker::start(Connection::open_in_memory().unwrap()).unwrap();
+        let fill = |tx: &Transaction<'_>| {
+            tx.execute_batch("CREATE TABLE IF NOT EXISTS texts (text ANY); INSERT INTO texts VALUES (hex(zeroblob(100000)))")?;
+            Ok(())
+        };
+        let pages = |count: u32| {
+            move |tx: &Transaction<'_>| {
+                tx.query_row(&format!("PRAGMA max_page_count = {count}"), [], |_| Ok(()))?;
+                Ok(())
+            }
+        };
+        worker.run(Durability::Full, pages(10)).await.unwrap();
+        assert!(matches!(worker.run(Durability::Full, fill).await, Err(StoreError::Full)));
+        worker.run(Durability::Full, pages(1000)).await.unwrap();
+        worker.run(Durability::Full, fill).await.unwrap();
+
+        let read = |tx: &Transaction<'_>| {
+            Ok(tx.query_row("SELECT text FROM texts", [], |row| row.get::<_, i64>(0))?)
+        };
+        assert!(matches!(worker.run(Durability::Full, read).await, Err(StoreError::Damaged { .. })));
+    }
 }

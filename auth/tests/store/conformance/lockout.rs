@@ -1,0 +1,117 @@
+//! A lock...
+
+use passerelle_auth::{AttemptKey, Backoff, Locked, LockoutPolicy, Outcome, Store, Timestamp};
+
+use super::{Fixture, address, at, seconds};
+
+const POLICY: LockoutPolicy = LockoutPolicy {
+    address: Backoff { free: 3, first: seconds(2), longest: seconds(10), forget: seconds(100) },
+    identity: Backoff { free: 1, first: seconds(1), longest: seconds(4), forget: seconds(50) },
+    global: Backoff { free: 5, first: seconds(1), longest: seconds(2), forget: seconds(20) },
+};
+
+fn here() -> AttemptKey {
+    AttemptKey::address(address("192.0.2.7"))
+}
+
+fn alice() -> AttemptKey {
+    AttemptKey::identity("alice")
+}
+
+async fn fail(store: &dyn Store, keys: &[AttemptKey], now: Timestamp) -> Option<Timestamp> {
+    store.attempt(keys, Outcome::Failure, &POLICY, now).await.unwrap().map(|locked| locked.until)
+}
+
+async fn is_locked(store: &dyn Store, key: AttemptKey, now: Timestamp) -> bool {
+    store.locked(&[key], now).await.unwrap().is_some()
+}
+
+pub(crate) async fn follows_the_table(fixture: Fixture) {
+    let store = fixture.store();
+    for (key, locks) in [
+        (here(), [0, 0, 0, 2, 4, 8, 10, 10]),
+        (alice(), [0, 1, 2, 4, 4, 4, 4, 4]),
+        (AttemptKey::Global, [0, 0, 0, 0, 0, 1, 2, 2]),
+    ] {
+        let mut now = 0;
+        for (failure, lock) in locks.into_iter().enumerate() {
+            let until = fail(store, std::slice::from_ref(&key), at(now)).await;
+            assert_eq!(until, (lock > 0).then(|| at(now + lock)), "{key}, failure {failure}");
+            let last = at(now + lock).saturating_sub(std::time::Duration::from_millis(1));
+            assert_eq!(is_locked(store, key.clone(), last).await, lock > 0, "{key}, failure {failure}");
+            assert!(!is_locked(store, key.clone(), at(now + lock)).await, "{key}, failure {failure}");
+            now += lock;
+        }
+    }
+}
+
+pub(crate) async fn counts_each_key_of_its_own(fixture: Fixture) {
+    let store = fixture.store();
+    let there = AttemptKey::address(address("192.0.2.8"));
+    assert_eq!(fail(store, &[here(), alice(), AttemptKey::Global], at(0)).await, None);
+    let keys = [there.clone(), alice(), AttemptKey::Global];
+    let locked = store.attempt(&keys, Outcome::Failure, &POLICY, at(0)).await.unwrap();
+    assert_eq!(locked, Some(Locked { key: alice(), until: at(1) }));
+    assert!(!is_locked(store, here(), at(0)).await && !is_locked(store, there.clone(), at(0)).await);
+
+    // Of several locks the one that ends last is told, whatever the order of the keys.
+    for _ in 0..2 {
+        fail(store, &[here()], at(0)).await;
+    }
+    fail(store, &[here()], at(0)).await;
+    for keys in [[here(), alice()], [alice(), here()]] {
+        assert_eq!(store.locked(&keys, at(0)).await.unwrap(), Some(Locked { key: here(), until: at(2) }));
+    }
+    assert_eq!(store.locked(&[], at(0)).await.unwrap(), None);
+    // The same text as address and as identity is two keys.
+    let namesake = AttemptKey::identity("192.0.2.7");
+    assert!(!is_locked(store, namesake, at(0)).await);
+}
+
+pub(crate) async fn ends_and_is_forgotten(fixture: Fixture) {
+    let store = fixture.store();
+    for _ in 0..4 {
+        fail(store, &[here()], at(0)).await;
+    }
+    assert_eq!(store.purge(at(101)).await.unwrap().failures, 0, "remembered for 100 s after the lock of 2 s");
+    assert_eq!(fail(store, &[here()], at(101)).await, Some(at(105)), "the next failure locks for longer");
+    assert_eq!(fail(store, &[here()], at(205)).await, None, "100 s after the lock the count begins anew");
+    assert_eq!(store.purge(at(304)).await.unwrap().failures, 0);
+    assert_eq!(store.purge(at(305)).await.unwrap().failures, 1);
+}
+
+pub(crate) async fn success_clears_all_but_the_global_count(fixture: Fixture) {
+    let store = fixture.store();
+    let keys = [here(), alice(), AttemptKey::Global];
+    for _ in 0..5 {
+        fail(store, &keys, at(0)).await;
+    }
+    assert!(is_locked(store, here(), at(0)).await && is_locked(store, alice(), at(0)).await);
+    store.attempt(&keys, Outcome::Success, &POLICY, at(0)).await.unwrap();
+    assert!(!is_locked(store, here(), at(0)).await && !is_locked(store, alice(), at(0)).await);
+    assert_eq!(fail(store, &[here(), alice()], at(1)).await, None);
+    assert_eq!(fail(store, &[AttemptKey::Global], at(1)).await, Some(at(2)), "the sixth failure of all");
+    let locked = store.attempt(&keys, Outcome::Success, &POLICY, at(1)).await.unwrap();
+    assert_eq!(locked, Some(Locked { key: AttemptKey::Global, until: at(2) }));
+}
+
+pub(crate) async fn counts_every_failure_of_a_race(fixture: Fixture) {
+    let policy = LockoutPolicy { address: Backoff { free: 99, ..POLICY.address }, ..POLICY };
+    let locks = fixture
+        .race(100, move |store, _| async move {
+            store.attempt(&[here()], Outcome::Failure, &policy, at(0)).await.unwrap()
+        })
+        .await;
+    assert_eq!(locks.iter().flatten().count(), 1, "only the hundredth failure locks");
+}
+
+pub(crate) async fn a_clock_set_back_frees(fixture: Fixture) {
+    let store = fixture.store();
+    for _ in 0..4 {
+        fail(store, &[here()], at(1_000_000)).await;
+    }
+    assert!(is_locked(store, here(), at(1_000_001)).await);
+    assert!(!is_locked(store, here(), at(0)).await);
+    assert_eq!(fail(store, &[here()], at(0)).await, Some(at(4)), "the count goes on");
+    assert_eq!(fail(store, &[here()], Timestamp::MAX).await, None);
+}
