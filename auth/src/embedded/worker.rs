@@ -177,7 +177,7 @@ mod tests {
     async fn failures_say_what_to_do() {
         let worker = Worker::start(Connection::open_in_memory().unwrap()).unwrap();
         let fill = |tx: &Transaction<'_>| {
-            tx.execute_batch("CREATE TABLE IF NOT EXISTS texts (text ANY); INSERT INTO texts VALUES (hex(zeroblob(100000)))")?;
+            tx.execute_batch("CREATE TABLE IF NOT EXISTS texts (text TEXT); INSERT INTO texts VALUES (hex(zeroblob(100000)))")?;
             Ok(())
         };
         let pages = |count: u32| {
@@ -187,13 +187,15 @@ mod tests {
             }
         };
         worker.run(Durability::Full, pages(10)).await.unwrap();
-        assert!(matches!(worker.run(Durability::Full, fill).await, Err(StoreError::Full)));
+        let full = worker.run(Durability::Full, fill).await.unwrap_err();
+        assert!(matches!(full, StoreError::Full), "{full}");
         worker.run(Durability::Full, pages(1000)).await.unwrap();
         worker.run(Durability::Full, fill).await.unwrap();
 
         let read = |tx: &Transaction<'_>| {
             Ok(tx.query_row("SELECT text FROM texts", [], |row| row.get::<_, i64>(0))?)
         };
-        assert!(matches!(worker.run(Durability::Full, read).await, Err(StoreError::Damaged { .. })));
+        let damaged = worker.run(Durability::Full, read).await.unwrap_err();
+        assert!(matches!(damaged, StoreError::Damaged { .. }), "{damaged}");
     }
 }
