@@ -1,5 +1,7 @@
 //! Recordings and the audit log from the outside, on real files.
 
+#[path = "it/audit.rs"]
+mod audit;
 #[path = "it/crash.rs"]
 mod crash;
 #[path = "it/faults.rs"]

@@ -124,7 +124,6 @@ pub enum Outcome {
 /// # assert_eq!(event.kind, AuditKind::LoginRefused);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AuditEvent {
     /// What happened.
     pub kind: AuditKind,

@@ -17,6 +17,13 @@ fn sealed(house: &House, id: &str, segments: usize) -> PathBuf {
     for segment in 1..=segments {
         recording.append(Lane::Target, format!("screen {segment}").as_bytes()).unwrap();
         recording.append(Lane::Viewer, b"key").unwrap();
+        let path = house.recording(id).join(format!("{segment:06}.seg"));
+        let size = || std::fs::metadata(&path).map_or(0, |facts| facts.len());
+        // A lone checkpoint is not enough.
+        while size() < 200 {
+            clock.advance(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(10));
+        }
         if segment < segments {
             let next = house.recording(id).join(format!("{:06}.seg", segment + 1));
             // Each batch that finds its segment too old makes the next one.

@@ -1,0 +1,129 @@
+//! What is found when the log is opened: its end, a torn line, sessions and a gateway without an end.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::chain::{EventLine, Line, LineHash, hash};
+use super::files::{Lines, NextLine, numbers, path};
+use super::{AuditKind, UnfinishedSession};
+use crate::files::{sync_dir, write_new};
+
+/// The state of a log at its end.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Number of the last file; 0 when there is none.
+    pub(crate) file: u32,
+    /// Length of the last file's whole lines in bytes.
+    pub(crate) bytes: u64,
+    /// Number of the last line.
+    pub(crate) seq: u64,
+    /// Hash of the last line.
+    pub(crate) last: LineHash,
+    /// The last line is no checkpoint.
+    pub(crate) unsigned: bool,
+    pub(crate) unfinished: Vec<UnfinishedSession>,
+    pub(crate) interrupted_at: Option<String>,
+    /// Where a torn last line was put, and its length.
+    pub(crate) torn: Option<(PathBuf, u64)>,
+}
+
+/// Reads the log in `dir` and puts a torn last line aside. An error names its file.
+pub(crate) fn survey(dir: &Path) -> Result<Found, (PathBuf, io::Error)> {
+    let mut found = Found::default();
+    let mut sessions = BTreeMap::new();
+    let mut running = false;
+    let mut last_time = String::new();
+    let mut line = Vec::new();
+    for number in numbers(dir).map_err(|error| (dir.to_owned(), error))? {
+        let file = path(dir, number);
+        let at = |error| (file.clone(), error);
+        let mut lines = Lines::open(&file).map_err(at)?;
+        found.file = number;
+        loop {
+            match lines.next(&mut line).map_err(at)? {
+                NextLine::Whole => {}
+                NextLine::End => break,
+                NextLine::Torn => {
+                    found.torn = Some(put_aside(&file, lines.offset, found.seq).map_err(at)?);
+                    break;
+                }
+            }
+            found.last = hash(&line);
+            match Line::parse(&line) {
+                Ok(Line::Event(event)) => {
+                    found.seq = event.seq;
+                    found.unsigned = true;
+                    last_time.clone_from(&event.time);
+                    match event.event.kind {
+                        AuditKind::GatewayStarted => running = true,
+                        AuditKind::GatewayStopped | AuditKind::GatewayInterrupted => running = false,
+                        _ => {}
+                    }
+                    follow(&mut sessions, event);
+                }
+                Ok(Line::Checkpoint(checkpoint)) => {
+                    found.seq = checkpoint.seq;
+                    found.unsigned = false;
+                }
+                // `verify` will name it; the chain goes on from its bytes.
+                Err(_) => {
+                    found.seq += 1;
+                    found.unsigned = true;
+                }
+            }
+        }
+        found.bytes = lines.offset;
+    }
+    found.unfinished = sessions.into_values().collect();
+    found.unfinished.sort_by(|a, b| a.started.cmp(&b.started));
+    found.interrupted_at = running.then_some(last_time);
+    Ok(found)
+}
+
+fn follow(sessions: &mut BTreeMap<String, UnfinishedSession>, line: EventLine) {
+    let EventLine { time: started, event, .. } = line;
+    let Some(session) = event.session else { return };
+    match event.kind {
+        AuditKind::SessionStarted => {
+            let unfinished = UnfinishedSession {
+                session: session.clone(),
+                technician: event.technician,
+                target: event.target,
+                address: event.address,
+                started,
+            };
+            sessions.insert(session, unfinished);
+        }
+        AuditKind::SessionEnded => {
+            sessions.remove(&session);
+        }
+        _ => {}
+    }
+}
+
+/// Moves what stands behind `len` in `file` to a file of its own.
+fn put_aside(file: &Path, len: u64, seq: u64) -> io::Result<(PathBuf, u64)> {
+    let content = std::fs::read(file)?;
+    let torn = usize::try_from(len).ok().and_then(|len| content.get(len..)).unwrap_or_default();
+    let mut aside = file.with_extension(format!("torn-{seq}"));
+    // A crash between the two steps leaves the copy behind; the same line may then come again.
+    for more in 1u32.. {
+        match write_new(&aside, torn) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                aside = file.with_extension(format!("torn-{seq}-{more}"));
+            }
+            outcome => {
+                outcome?;
+                break;
+            }
+        }
+    }
+    file.parent().map_or(Ok(()), sync_dir)?;
+    let file = OpenOptions::new().write(true).mode(0o600).open(file)?;
+    file.set_len(len)?;
+    file.sync_all()?;
+    Ok((aside, torn.len() as u64))
+}

@@ -1,0 +1,97 @@
+//! Reading the log's last events, and those that come.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::chain::{EventLine, Line};
+use super::files::{Lines, NextLine, numbers, path};
+
+/// The last `count` events of the log in `dir`, the oldest first. Lines that cannot be read are left out;
+/// [`verify`](super::verify) names them.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn tail(dir: &Path, count: usize) -> io::Result<Vec<EventLine>> {
+    let mut last = VecDeque::new();
+    for number in numbers(dir)?.into_iter().rev() {
+        let mut of_file = VecDeque::new();
+        let mut lines = Lines::open(&path(dir, number))?;
+        let mut line = Vec::new();
+        while let NextLine::Whole = lines.next(&mut line)? {
+            if let Ok(Line::Event(event)) = Line::parse(&line) {
+                of_file.push_back(event);
+                if of_file.len() + last.len() > count {
+                    of_file.pop_front();
+                }
+            }
+        }
+        of_file.append(&mut last);
+        last = of_file;
+        if last.len() >= count {
+            break;
+        }
+    }
+    Ok(last.into())
+}
+
+/// Reads the events that are added to a log.
+pub struct Follower {
+    dir: PathBuf,
+    number: u32,
+    lines: Option<Lines>,
+}
+
+impl Follower {
+    /// Begins at the end of the log in `dir`.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn at_end(dir: &Path) -> io::Result<Self> {
+        let number = numbers(dir)?.last().copied().unwrap_or(1);
+        let mut follower = Self { dir: dir.to_owned(), number, lines: None };
+        if follower.open()? {
+            follower.lines.as_mut().map_or(Ok(()), Lines::skip_to_end)?;
+        }
+        Ok(follower)
+    }
+
+    /// The events that were added since the last call. Does not wait; call it every so often.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn poll(&mut self) -> io::Result<Vec<EventLine>> {
+        let mut events = Vec::new();
+        let mut line = Vec::new();
+        loop {
+            if self.lines.is_none() && !self.open()? {
+                return Ok(events);
+            }
+            // Asked before the read: what is in this file was written before the next one began.
+            let over = path(&self.dir, self.number + 1).exists();
+            while let Some(lines) = &mut self.lines
+                && let NextLine::Whole = lines.next(&mut line)?
+            {
+                if let Ok(Line::Event(event)) = Line::parse(&line) {
+                    events.push(event);
+                }
+            }
+            if !over {
+                return Ok(events);
+            }
+            self.number += 1;
+            self.lines = None;
+        }
+    }
+
+    fn open(&mut self) -> io::Result<bool> {
+        match Lines::open(&path(&self.dir, self.number)) {
+            Ok(lines) => {
+                self.lines = Some(lines);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
