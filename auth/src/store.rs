@@ -44,7 +44,7 @@ pub trait Store: Send + Sync + 'static {
     /// The tickets that are not expired or withdrawn and have a sealed secret, oldest first.
     ///
     /// Used ones are among them, so that a secret used twice is recognised as such. Sealed secrets of
-    /// other tickets are destroyed.
+    /// other tickets are removed.
     async fn candidates(&self, now: Timestamp) -> Result<Vec<Candidate>, StoreError>;
 
     /// Makes an unused ticket worthless. Tells whether there was one that was neither used, expired nor
@@ -134,8 +134,8 @@ pub trait Store: Send + Sync + 'static {
     /// Removes what has no meaning any more: sealed secrets of expired tickets at once, tickets a day
     /// after their expiry, ended leases after an hour, failures when they are forgotten.
     ///
-    /// For a caller that does it every minute or so; nothing but space and the destruction of secrets
-    /// depends on it.
+    /// For a caller that does it every minute or so; nothing but space depends on it. What is removed may
+    /// leave traces in the storage: sealed secrets are encrypted, and worthless once expired.
     async fn purge(&self, now: Timestamp) -> Result<Purged, StoreError>;
 }
 

@@ -122,8 +122,6 @@ fn prepare(mut connection: Connection, path: &Path) -> Result<Connection, OpenEr
         ("journal_mode", "WAL"),
         ("synchronous", "FULL"),
         ("foreign_keys", "ON"),
-        // What is deleted is overwritten.
-        ("secure_delete", "ON"),
         ("trusted_schema", "OFF"),
         ("cell_size_check", "ON"),
     ] {

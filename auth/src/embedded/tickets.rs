@@ -15,7 +15,7 @@ use crate::{
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) fn issue(tx: &Transaction<'_>, record: &TicketRecord, now: Timestamp) -> Result<Issue, Failure> {
-    destroy_expired_secrets(tx, now)?;
+    remove_expired_secrets(tx, now)?;
     let ticket = &record.ticket;
     let exists = tx.prepare_cached("SELECT 1 FROM tickets WHERE id = ?1")?.exists([ticket.id.as_bytes()])?;
     if exists {
@@ -114,7 +114,7 @@ fn state(row: &Row<'_>) -> rusqlite::Result<State> {
 }
 
 pub(super) fn candidates(tx: &Transaction<'_>, now: Timestamp) -> Result<Vec<Candidate>, Failure> {
-    destroy_expired_secrets(tx, now)?;
+    remove_expired_secrets(tx, now)?;
     let mut statement =
         tx.prepare_cached("SELECT id, sealed FROM tickets WHERE sealed IS NOT NULL ORDER BY issued_at, id")?;
     let candidates = statement.query_map([], |row| {
@@ -135,16 +135,16 @@ pub(super) fn withdraw(tx: &Transaction<'_>, id: TicketId, now: Timestamp) -> Re
 
 /// Removes what is old; tells how many secrets and how many tickets.
 pub(super) fn purge(tx: &Transaction<'_>, now: Timestamp) -> Result<(usize, usize), Failure> {
-    let secrets = destroy_expired_secrets(tx, now)?;
+    let secrets = remove_expired_secrets(tx, now)?;
     let tickets = tx
         .prepare_cached("DELETE FROM tickets WHERE expires_at <= ?1")?
         .execute([now.saturating_sub(REMEMBERED).as_millis()])?;
     Ok((secrets, tickets))
 }
 
-fn destroy_expired_secrets(tx: &Transaction<'_>, now: Timestamp) -> Result<usize, Failure> {
-    let destroyed = tx
+fn remove_expired_secrets(tx: &Transaction<'_>, now: Timestamp) -> Result<usize, Failure> {
+    let removed = tx
         .prepare_cached("UPDATE tickets SET sealed = NULL WHERE expires_at <= ?1 AND sealed IS NOT NULL")?
         .execute([now.as_millis()])?;
-    Ok(destroyed)
+    Ok(removed)
 }

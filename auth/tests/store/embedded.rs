@@ -104,23 +104,6 @@ async fn what_a_killed_process_leaves_behind_is_whole() {
 }
 
 #[tokio::test]
-async fn expired_secrets_leave_no_trace_in_the_file() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("store.db");
-    let store = Embedded::open(&path).unwrap();
-    let marked = SealedSecret(b"a very conspicuous sealed secret".to_vec());
-    let holds = |bytes: &[u8]| bytes.windows(marked.0.len()).any(|window| window == marked.0);
-    store.issue(&TicketRecord { sealed: Some(marked.clone()), ..record(1) }, at(0)).await.unwrap();
-    drop(store);
-    assert!(holds(&fs::read(&path).unwrap()), "the test would find it");
-    let store = Embedded::open(&path).unwrap();
-    assert_eq!(store.purge(at(60)).await.unwrap().secrets, 1);
-    drop(store);
-    assert!(!holds(&fs::read(&path).unwrap()));
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "the log is gone with its process");
-}
-
-#[tokio::test]
 async fn watchers_learn_of_the_end() {
     let store = Embedded::in_memory().unwrap();
     let mut watcher = store.watch();

@@ -16,7 +16,7 @@ CREATE TABLE tickets (
     address TEXT,
     issued_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    -- A secret under AES-256-GCM; NULL when there is none or it was destroyed.
+    -- A secret under AES-256-GCM; NULL when there is none, and once the ticket has expired.
     sealed BLOB,
     withdrawn_at INTEGER,
     used_at INTEGER,

@@ -211,7 +211,7 @@ pub(crate) async fn is_a_candidate_until_it_expires(fixture: Fixture) {
     assert_eq!(
         ids(at(59)).await,
         [id(1)],
-        "what has expired is destroyed, and does not come back with the clock"
+        "what has expired is removed, and does not come back with the clock"
     );
     assert_eq!(store.purge(at(70)).await.unwrap().secrets, 1);
     assert_eq!(ids(at(11)).await, []);
