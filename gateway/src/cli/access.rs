@@ -1,0 +1,116 @@
+//! Where the gateway's things are, and the audit of who looks at them.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hyper::Method;
+use passerelle_config::Places;
+use passerelle_recorder::audit::AuditLog;
+use passerelle_recorder::{PublicKey, SigningKey};
+
+use super::CliError;
+use crate::ambient::{self, SystemClock};
+use crate::control::{self, ClientError, RecordingAccess};
+use crate::gateway::data;
+
+/// The key that this gateway signs with.
+pub(crate) fn signing_key(places: &Places) -> Result<SigningKey, CliError> {
+    let path = places.data_dir.join(data::SIGNING_KEY);
+    // Only the gateway makes a key: one that is made for a look at recordings would fit none of them.
+    if let Err(error) = std::fs::metadata(&path) {
+        let error = CliError::new(format_args!(
+            "this gateway's signing key {} cannot be read: {error}",
+            path.display()
+        ));
+        return Err(error.hint("Run this as the gateway's user, or give the public key with --signer."));
+    }
+    SigningKey::load_or_create(&path, &ambient::random).map_err(CliError::new)
+}
+
+/// The public key to verify with: the given one, or else this gateway's.
+pub(crate) fn signer(given: Option<PublicKey>, config: &Path) -> Result<PublicKey, CliError> {
+    match given {
+        Some(key) => Ok(key),
+        None => Ok(signing_key(&Places::load(config)?)?.public_key()),
+    }
+}
+
+/// A recording that somebody named.
+pub(crate) struct Named {
+    /// Its directory.
+    pub(crate) directory: PathBuf,
+    /// Its name and the gateway that it belongs to; `None` for a copy that lies elsewhere.
+    pub(crate) ours: Option<(String, Places)>,
+}
+
+/// Finds the recording that `name` means: a name in the list, or a path.
+pub(crate) fn find(name: &str, config: &Path) -> Result<Named, CliError> {
+    if !name.contains('/') {
+        let places = Places::load(config)?;
+        let directory = places.recordings.join(name);
+        let named =
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if !named || !directory.is_dir() {
+            let error = CliError::new(format_args!(
+                "there is no recording {} in {}",
+                super::output::harmless(name),
+                places.recordings.display()
+            ));
+            return Err(error
+                .hint("`passerelle recordings list` shows those that there are; ./NAME means a directory."));
+        }
+        return Ok(Named { directory, ours: Some((name.to_owned(), places)) });
+    }
+    let directory = Path::new(name).canonicalize().map_err(|error| {
+        CliError::new(format_args!("the recording {} cannot be read: {error}", super::output::harmless(name)))
+    })?;
+    // A copy can be looked at where there is no gateway and no configuration.
+    let ours = Places::load(config).ok().and_then(|places| {
+        let recordings = places.recordings.canonicalize().ok()?;
+        let id = directory.strip_prefix(&recordings).ok()?.to_str()?.to_owned();
+        Some((id, places))
+    });
+    Ok(Named { directory, ours })
+}
+
+/// Enters in the audit log that a recording is about to be read: through the running gateway, or else into the
+/// log itself.
+///
+/// # Errors
+/// It is not in the log; the recording must not be read.
+pub(crate) async fn audit_reading(recording: &str, places: &Places, what: String) -> Result<(), CliError> {
+    let access = RecordingAccess { recording: recording.to_owned(), what };
+    match ask_gateway(&access, places).await {
+        Ok(()) => return Ok(()),
+        Err(ClientError::NotRunning { source, .. })
+            if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
+        Err(error) => return Err(not_audited(error)),
+    }
+    let signer = Arc::new(signing_key(places)?);
+    let log = AuditLog::open(&places.data_dir.join(data::AUDIT), signer, Arc::new(SystemClock::new()))
+        .map_err(not_audited)?;
+    let by = format!("uid {}", rustix::process::geteuid().as_raw());
+    log.append(access.event(&by)).await.map_err(not_audited)?;
+    log.close().await.map_err(not_audited)
+}
+
+/// Asks the running gateway to enter that a recording was verified. Verifying shows nothing of what was recorded,
+/// so it does not depend on this.
+pub(crate) async fn note_verification(recording: &str, places: &Places, answer: String) {
+    let access = RecordingAccess { recording: recording.to_owned(), what: answer };
+    if let Err(error) = ask_gateway(&access, places).await {
+        tracing::debug!(%error, "the verification is not in the audit log");
+    }
+}
+
+async fn ask_gateway(access: &RecordingAccess, places: &Places) -> Result<(), ClientError> {
+    let path = "/v1/audit/recordings";
+    control::call::<serde_json::Value>(&places.control, Method::POST, path, Some(access)).await.map(drop)
+}
+
+fn not_audited(error: impl std::fmt::Display) -> CliError {
+    CliError::new(format_args!(
+        "the recording is not shown, because that could not be entered in the audit log: {error}"
+    ))
+}

@@ -1,0 +1,469 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use passerelle_config::HumanDuration;
+use passerelle_desktop::Permission;
+use passerelle_recorder::{Lane, PublicKey};
+
+/// A gateway for remote support.
+///
+/// Technicians keep the VNC viewer that they have, and the machines that they help keep the remote-desktop
+/// server that they ship with. Between the two, Passerelle checks who connects, enforces what was granted,
+/// records, and keeps an audit log.
+///
+/// One YAML file configures it. `passerelle serve` runs the gateway; `ticket` and `sessions` ask the running
+/// gateway through a Unix socket that only its user may use; the other commands need no gateway.
+#[derive(Debug, Parser)]
+#[command(
+    name = "passerelle",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_long_help = "\
+Exit status:
+  0  done, or the answer is yes
+  1  failed, or the answer is no: a configuration with errors, a recording that was tampered with
+  2  the command was typed wrong
+
+Examples:
+  Try it without any configuration:
+    passerelle demo
+
+  Check a configuration and serve with it:
+    passerelle check --config passerelle.yaml
+    passerelle serve --config passerelle.yaml
+
+  Let alice help at the front desk:
+    passerelle ticket alice front-desk"
+)]
+pub(crate) struct Cli {
+    /// The configuration file.
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        env = "PASSERELLE_CONFIG",
+        default_value = "/etc/passerelle/passerelle.yaml",
+        value_hint = ValueHint::FilePath
+    )]
+    pub(crate) config: PathBuf,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway.
+    ///
+    /// Listens until it is told to stop. SIGTERM or SIGINT: no new sessions, the running ones may go on for
+    /// `limits.drain`, then they end and everything is sealed; a second signal ends them at once. SIGHUP: users,
+    /// targets, rules and certificates are read again without touching sessions; when the file has errors, the
+    /// old configuration stays and the log says why.
+    #[command(after_long_help = "\
+Examples:
+  passerelle serve --config /etc/passerelle/passerelle.yaml
+  systemctl reload passerelle    # sends SIGHUP")]
+    Serve,
+
+    /// Say everything that is wrong with the configuration.
+    ///
+    /// Reads the file as `serve` would, with the secrets and certificates that it refers to, and prints all
+    /// errors and warnings, each with its line and key. Warnings do not change the exit status.
+    #[command(after_long_help = "\
+Exit status:
+  0  the configuration can be used
+  1  it has errors
+
+Examples:
+  passerelle check --config passerelle.yaml
+  passerelle check --json | jq -r '.errors[] | \"\\(.line): \\(.message)\"'")]
+    Check(Json),
+
+    /// Issue a one-time ticket.
+    ///
+    /// Prints what the technician types where. The ticket lets one session begin, within its life; what the
+    /// technician may do in it is decided by the rules. Needs the running gateway.
+    #[command(after_long_help = "\
+Examples:
+  passerelle ticket alice front-desk
+  passerelle ticket alice front-desk --life 5m --permissions view
+  passerelle ticket alice front-desk --json | jq -r .vnc_password")]
+    Ticket(TicketArgs),
+
+    /// List, show and end running sessions.
+    ///
+    /// Needs the running gateway.
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
+
+    /// List, show, verify and read recordings.
+    ///
+    /// Needs no running gateway, but the right to read its data directory.
+    #[command(subcommand)]
+    Recordings(RecordingsCommand),
+
+    /// Read and verify the audit log.
+    ///
+    /// Needs no running gateway, but the right to read its data directory.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+
+    /// Hash a password for the configuration.
+    ///
+    /// Asks for the password at the terminal without showing it, or reads the first line of standard input.
+    /// Prints its argon2id hash, for `users[].password_hash`.
+    #[command(after_long_help = "\
+Examples:
+  (umask 077; passerelle hash-password > /etc/passerelle/alice.hash)
+  printf '%s\\n' \"$PASSWORD\" | passerelle hash-password")]
+    HashPassword(HashPasswordArgs),
+
+    /// Show the gateway at work with a desktop of its own.
+    ///
+    /// Makes a certificate, keys and a store, serves a small built-in desktop through the gateway on loopback,
+    /// and prints the address, a fresh ticket and commands to try. Ctrl-C ends it and says where the recording
+    /// lies and how to verify it.
+    #[command(after_long_help = "\
+Examples:
+  passerelle demo
+  passerelle demo --vnc 0.0.0.0:5901 --data-dir ./demo")]
+    Demo(DemoArgs),
+
+    /// Print a completion script for a shell.
+    #[command(after_long_help = "\
+Examples:
+  passerelle completions bash > /usr/share/bash-completion/completions/passerelle
+  passerelle completions zsh > ~/.zfunc/_passerelle
+  passerelle completions fish > ~/.config/fish/completions/passerelle.fish")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+
+    /// Write the manual pages.
+    ///
+    /// Without a directory, prints the page of `passerelle` itself.
+    #[command(after_long_help = "\
+Examples:
+  passerelle man | man -l -
+  passerelle man --directory /usr/local/share/man/man1")]
+    Man {
+        /// Write one page for each command into this directory; it is made when it is missing.
+        #[arg(long, short, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+        directory: Option<PathBuf>,
+    },
+}
+
+/// The form of what is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Json {
+    /// Print JSON for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TicketArgs {
+    /// The technician's name, one of the configuration's `users`.
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) technician: String,
+    /// The target's name, one of the configuration's `targets`.
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) target: String,
+    /// The ticket must be used within this time, such as `90s` or `5m`; at most and by default `tickets.life`.
+    #[arg(long, value_name = "DURATION", value_hint = ValueHint::Other, value_parser = duration)]
+    pub(crate) life: Option<HumanDuration>,
+    /// Only these of the permissions that the rules give, separated by commas.
+    #[arg(long, value_name = "PERMISSIONS", value_delimiter = ',', value_parser = permissions())]
+    pub(crate) permissions: Option<Vec<Permission>>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsCommand {
+    /// List the running sessions.
+    List(Json),
+    /// Show what is known of a running session.
+    Show {
+        /// The session, as `sessions list` calls it.
+        #[arg(value_hint = ValueHint::Other)]
+        id: String,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// End a session within a second.
+    #[command(after_long_help = "\
+Example:
+  passerelle sessions kill 01HZY3 --reason 'wrong machine'")]
+    Kill {
+        /// The session, as `sessions list` calls it.
+        #[arg(value_hint = ValueHint::Other)]
+        id: String,
+        /// Why; it goes to the audit log.
+        #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other)]
+        reason: Option<String>,
+        #[command(flatten)]
+        output: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordingsCommand {
+    /// List the recordings, the newest first.
+    List(Json),
+
+    /// Show what a recording's clear part says of its session.
+    ///
+    /// Nothing of it is verified.
+    Show {
+        /// The recording: its name in the list, or the path of its directory.
+        #[arg(value_name = "RECORDING", value_hint = ValueHint::DirPath)]
+        recording: String,
+        #[command(flatten)]
+        output: Json,
+    },
+
+    /// Say whether recordings are complete and unchanged.
+    ///
+    /// Needs no key that opens them. For each recording the answer is one of: sealed and unchanged; interrupted
+    /// and sealed afterwards; not sealed and intact up to a time; tampered with at a record; a segment is
+    /// missing; signed by another gateway.
+    ///
+    /// A recording is verified against this gateway's signing key, or, on another machine, against the public
+    /// key given with --signer.
+    #[command(after_long_help = "\
+Exit status:
+  0  every recording is intact: sealed, or interrupted and sealed afterwards, or not sealed and intact so far
+  1  at least one was tampered with, lacks a segment, has another signer, or cannot be read
+
+Examples:
+  passerelle recordings verify --all
+  passerelle recordings verify ./01HZY3 --signer ed25519:Zm9v…")]
+    Verify {
+        /// The recordings: their names in the list, or the paths of their directories.
+        #[arg(
+            value_name = "RECORDING",
+            required_unless_present = "all",
+            conflicts_with = "all",
+            value_hint = ValueHint::DirPath
+        )]
+        recordings: Vec<String>,
+        /// Verify every recording there is.
+        #[arg(long)]
+        all: bool,
+        /// The public key that must have signed, instead of this gateway's.
+        #[arg(long, value_name = "PUBLIC_KEY", value_hint = ValueHint::Other)]
+        signer: Option<PublicKey>,
+        /// A recording that is not sealed counts as not intact.
+        #[arg(long)]
+        require_sealed: bool,
+        #[command(flatten)]
+        output: Json,
+    },
+
+    /// Print a recording's contents.
+    ///
+    /// Prints one JSON object a line for each entry: `seq`, `t_ms` (time since the start), `lane` and `data`,
+    /// which is JSON for events and base64 for everything else. With --raw, prints the bytes of one lane as they
+    /// were on the wire.
+    ///
+    /// Reading is audited before anything is printed: by the running gateway, or in its log when it does not run.
+    #[command(after_long_help = "\
+Lanes:
+  target     what the target sent to the viewer
+  state      what a decoder of the target's bytes must know
+  viewer     what the viewer sent to the target, without keys unless `recording.keystrokes` is `all`
+  clipboard  clipboard content, if `recording.clipboard` is on
+  events     what happened around the session
+
+Examples:
+  passerelle recordings cat 01HZY3 --lane events
+  passerelle recordings cat 01HZY3 --lane target --raw > session.rfb
+  passerelle recordings cat ./01HZY3 --identity auditor.key")]
+    Cat {
+        /// The recording: its name in the list, or the path of its directory.
+        #[arg(value_name = "RECORDING", value_hint = ValueHint::DirPath)]
+        recording: String,
+        /// Only this lane; can be given several times.
+        #[arg(long = "lane", value_name = "LANE", value_parser = lanes())]
+        lanes: Vec<Lane>,
+        /// Print the lane's bytes and nothing else.
+        #[arg(long, requires = "lanes")]
+        raw: bool,
+        /// The age identity file that opens the recording, instead of the gateway's own.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        identity: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Print the last events.
+    #[command(after_long_help = "\
+Examples:
+  passerelle audit tail -n 50
+  passerelle audit tail --follow --json | jq 'select(.kind == \"login.refused\")'")]
+    Tail {
+        /// How many.
+        #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 20)]
+        lines: usize,
+        /// Go on with what is written from now on, until Ctrl-C.
+        #[arg(long, short)]
+        follow: bool,
+        #[command(flatten)]
+        output: Json,
+    },
+
+    /// Say whether the audit log is complete and unchanged.
+    ///
+    /// Checks the chain of hashes over every stored line and the signatures on it, against this gateway's signing
+    /// key or the public key given with --signer.
+    #[command(after_long_help = "\
+Exit status:
+  0  the log is intact
+  1  a line was changed, inserted or removed, or the log cannot be read")]
+    Verify {
+        /// The directory of the log, instead of this gateway's.
+        #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+        directory: Option<PathBuf>,
+        /// The public key that must have signed, instead of this gateway's.
+        #[arg(long, value_name = "PUBLIC_KEY", value_hint = ValueHint::Other)]
+        signer: Option<PublicKey>,
+        #[command(flatten)]
+        output: Json,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HashPasswordArgs {
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where viewers connect to the gateway.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5901", value_hint = ValueHint::Other)]
+    pub(crate) vnc: SocketAddr,
+    /// Where the demo keeps its state; by default `passerelle-demo` in the user's data directory.
+    #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Says with a sentence what is no length of time.
+fn duration(text: &str) -> Result<HumanDuration, String> {
+    text.parse().map_err(|error| format!("it {error}"))
+}
+
+/// Names of permissions, so that mistyped ones are told the right ones.
+fn permissions() -> impl clap::builder::TypedValueParser<Value = Permission> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+    let names = Permission::ALL.iter().map(|permission| permission.name());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Permission>())
+}
+
+/// Lanes by their names.
+const LANES: [(&str, Lane); 5] = [
+    ("target", Lane::Target),
+    ("state", Lane::State),
+    ("viewer", Lane::Viewer),
+    ("clipboard", Lane::Clipboard),
+    ("events", Lane::Events),
+];
+
+/// Names of lanes, so that mistyped ones are told the right ones.
+fn lanes() -> impl clap::builder::TypedValueParser<Value = Lane> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+    PossibleValuesParser::new(LANES.map(|(name, _)| name)).try_map(|name| {
+        let lane = LANES.iter().find(|(known, _)| *known == name).map(|(_, lane)| *lane);
+        lane.ok_or("there is no such lane")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_help_and_every_argument_too() {
+        fn look(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {} has no help",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
+            command.get_subcommands().for_each(look);
+        }
+        look(&Cli::command());
+    }
+
+    #[test]
+    fn every_lane_has_its_name() {
+        assert_eq!(LANES.map(|(name, _)| name.to_owned()), Lane::ALL.map(|lane| lane.to_string()));
+    }
+
+    #[test]
+    fn the_configuration_can_stand_anywhere() {
+        for line in [
+            "passerelle --config a.yaml check",
+            "passerelle check --config a.yaml",
+            "passerelle check -c a.yaml",
+        ] {
+            assert_eq!(parse(line).unwrap().config, PathBuf::from("a.yaml"), "{line}");
+        }
+    }
+
+    #[test]
+    fn tickets_are_asked_for() {
+        let cli =
+            parse("passerelle ticket alice desk --life 5m --permissions view,clipboard.to_target --json")
+                .unwrap();
+        let Command::Ticket(args) = cli.command else { panic!("{cli:?}") };
+        assert_eq!((args.technician.as_str(), args.target.as_str()), ("alice", "desk"));
+        assert_eq!(args.life, Some(HumanDuration::from_secs(300)));
+        assert_eq!(args.permissions, Some(vec![Permission::View, Permission::ClipboardToTarget]));
+        assert!(args.output.json);
+    }
+
+    #[test]
+    fn what_is_typed_wrong_is_refused() {
+        for (line, kind) in [
+            ("passerelle", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+            ("passerelle serv", ErrorKind::InvalidSubcommand),
+            ("passerelle ticket alice", ErrorKind::MissingRequiredArgument),
+            ("passerelle ticket alice desk --life 5", ErrorKind::ValueValidation),
+            ("passerelle ticket alice desk --permissions see", ErrorKind::InvalidValue),
+            ("passerelle recordings verify", ErrorKind::MissingRequiredArgument),
+            ("passerelle recordings verify --all x", ErrorKind::ArgumentConflict),
+            ("passerelle recordings cat x --raw", ErrorKind::MissingRequiredArgument),
+            ("passerelle recordings cat x --lane screen", ErrorKind::InvalidValue),
+            ("passerelle recordings verify x --signer nonsense", ErrorKind::ValueValidation),
+            ("passerelle demo --vnc 5900", ErrorKind::ValueValidation),
+        ] {
+            assert_eq!(parse(line).unwrap_err().kind(), kind, "{line}");
+        }
+    }
+}

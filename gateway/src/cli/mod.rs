@@ -1,0 +1,29 @@
+//! The command line: what can be asked, and the commands that need no running gateway.
+
+mod access;
+mod args;
+mod audit;
+mod check;
+mod completions;
+mod error;
+mod hash_password;
+mod output;
+mod recordings;
+mod sessions;
+mod table;
+mod ticket;
+
+pub(crate) use args::{
+    AuditCommand, Cli, Command, HashPasswordArgs, Json, RecordingsCommand, SessionsCommand, TicketArgs,
+};
+pub(crate) use error::{CliError, FAILED, finish};
+pub(crate) use output::{bytes, duration, print_json, print_line};
+pub(crate) use table::Table;
+
+pub(crate) use audit::run as audit;
+pub(crate) use check::run as check;
+pub(crate) use completions::{completions, man};
+pub(crate) use hash_password::run as hash_password;
+pub(crate) use recordings::run as recordings;
+pub(crate) use sessions::run as sessions;
+pub(crate) use ticket::run as ticket;
