@@ -11,6 +11,7 @@ use ring::digest::{SHA256, digest};
 
 use super::clock;
 use super::figures::{Spread, spread};
+use super::places::MEMORY;
 
 /// Bytes handled at once, about what a relay reads at once.
 const PIECE: usize = 64 * 1024;
@@ -43,7 +44,7 @@ pub(crate) fn measure(directory: &Path) -> Result<Vec<Cost>> {
     let mut piece: Vec<u8> = (0..PIECE).map(|index| (index % 251) as u8).collect();
     for _ in 0..ROUNDS {
         let (disk, durable) = write(directory, &piece)?;
-        let (memory, _) = write(Path::new("/dev/shm"), &piece)?;
+        let (memory, _) = write(Path::new(MEMORY), &piece)?;
         let took = [hash(&piece)?, seal(&key, &mut piece)?, disk, durable, memory];
         for (times, took) in times.iter_mut().zip(took) {
             times.push(took / VOLUME as f64 * 1e9);

@@ -26,7 +26,6 @@ pub(crate) struct Gateway {
     configuration: PathBuf,
     address: SocketAddr,
     recordings: Option<PathBuf>,
-    directory: PathBuf,
 }
 
 impl Gateway {
@@ -44,7 +43,7 @@ impl Gateway {
         let recordings = match recording {
             Recording::Off => None,
             Recording::On(parent) => {
-                let recordings = parent.join(format!("{name}-recordings-{}", std::process::id()));
+                let recordings = parent.join(format!("{name}-recordings"));
                 fs::create_dir(&recordings)?;
                 Some(recordings)
             }
@@ -59,7 +58,6 @@ impl Gateway {
             configuration,
             address,
             recordings,
-            directory,
         };
         gateway.process.wait_listening(address)?;
         Ok(gateway)
@@ -104,17 +102,6 @@ impl Gateway {
             // What cannot be deleted now is deleted at the end.
             fs::remove_dir_all(entry.path()).ok();
         }
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        self.process.stop();
-        if let Some(recordings) = &self.recordings {
-            // In a memory file system nobody else would give this space back.
-            fs::remove_dir_all(recordings).ok();
-        }
-        fs::remove_dir_all(&self.directory).ok();
     }
 }
 

@@ -14,6 +14,7 @@ mod gateway;
 mod machine;
 mod options;
 mod peers;
+mod places;
 mod process;
 mod profile;
 mod progress;
@@ -22,8 +23,7 @@ mod scenarios;
 mod source;
 mod targets;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
@@ -31,6 +31,7 @@ use desktop::Desktop;
 use figures::Figures;
 use options::Options;
 use peers::{Line, Peer, Peers, Target};
+use places::Places;
 use profile::Profile;
 use progress::Progress;
 use report::Report;
@@ -61,18 +62,18 @@ fn measure(options: Options) -> Result<()> {
     let machine = machine::facts();
     let passerelle = passerelle(&options, &progress)?;
     let parent = options.directory.clone().unwrap_or_else(std::env::temp_dir);
-    let directory = Directory::create(&parent)?;
+    let places = Places::create(&parent)?;
 
     progress.say("starting Xvnc, the proxies and the gateways");
-    let terminal = Desktop::start("xvnc-terminal", PASSWORD, &directory.0)?;
-    let motion = Desktop::start("xvnc-motion", PASSWORD, &directory.0)?;
+    let terminal = Desktop::start("xvnc-terminal", PASSWORD, &places.disk)?;
+    let motion = Desktop::start("xvnc-motion", PASSWORD, &places.disk)?;
     let source = Source::start()?;
     let servers = [
         (Target::Terminal, terminal.address()),
         (Target::Motion, motion.address()),
         (Target::Source, source.address()),
     ];
-    let peers = Peers::start(&servers, PASSWORD, passerelle.as_deref(), &directory.0)?;
+    let peers = Peers::start(&servers, PASSWORD, passerelle.as_deref(), &places)?;
     let (quick, json) = (options.quick, options.json);
     let mut bench = Bench { options, terminal, motion, source, peers, figures: Figures::default(), progress };
     bench.run()?;
@@ -81,10 +82,10 @@ fn measure(options: Options) -> Result<()> {
     let mut shares = Vec::new();
     if bench.options.wants("raw") {
         bench.progress.say("hashing, sealing and writing by themselves");
-        costs = bound::measure(&directory.0)?;
+        costs = bound::measure(&places.disk)?;
         if let Some(gateway) = bench.peers.gateway(Peer::Recorded) {
             bench.progress.say("profiling the recording gateway");
-            if let Some(profile) = Profile::start(gateway.process(), &directory.0) {
+            if let Some(profile) = Profile::start(gateway.process(), &places.disk) {
                 let endpoint = bench.peers.endpoint(Peer::Recorded, Target::Source, Line::Short)?;
                 scenarios::load(&endpoint, if quick { 2.0 } else { 5.0 })?;
                 shares = profile.shares();
@@ -103,10 +104,10 @@ fn measure(options: Options) -> Result<()> {
 
 /// Refuses to start when a program is missing, and says in which package it is.
 fn missing() -> Result<()> {
-    let proxies = [("haproxy", "haproxy"), ("websockify", "websockify")];
+    let others = [("haproxy", "haproxy"), ("websockify", "websockify"), ("setpriv", "util-linux")];
     let missing: Vec<String> = desktop::PROGRAMS
         .iter()
-        .chain(&proxies)
+        .chain(&others)
         .filter(|(program, _)| !shell::has(program))
         .map(|(program, package)| format!("{program} (Debian package {package})"))
         .collect();
@@ -131,22 +132,4 @@ fn passerelle(options: &Options, progress: &Progress) -> Result<Option<PathBuf>>
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     });
     Ok(Some(executable.context("cargo built no executable")?))
-}
-
-/// A directory that is deleted with this value.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn create(parent: &Path) -> Result<Self> {
-        let path = parent.join(format!("passerelle-bench-{}", std::process::id()));
-        fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        // A temporary directory that cannot be deleted is the system's to clean.
-        fs::remove_dir_all(&self.0).ok();
-    }
 }

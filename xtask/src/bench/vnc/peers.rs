@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use super::client::{Endpoint, Login, Wire};
 use super::delay;
 use super::gateway::{Gateway, Recording};
+use super::places::Places;
 use super::process::{Process, command, free_address};
 
 /// The round-trip time of the runs with a long line.
@@ -104,8 +105,9 @@ impl Peers {
         targets: &[(Target, SocketAddr)],
         password: &str,
         passerelle: Option<&Path>,
-        directory: &Path,
+        places: &Places,
     ) -> Result<Self> {
+        let directory = places.disk.as_path();
         let mut addresses: HashMap<_, _> =
             targets.iter().map(|(target, address)| ((Peer::Direct, *target), *address)).collect();
 
@@ -142,8 +144,8 @@ impl Peers {
         if let Some(program) = passerelle {
             for (peer, recording) in [
                 (Peer::Plain, Recording::Off),
-                (Peer::Recorded, Recording::On(directory.to_owned())),
-                (Peer::RecordedInMemory, Recording::On("/dev/shm".into())),
+                (Peer::Recorded, Recording::On(places.disk.clone())),
+                (Peer::RecordedInMemory, Recording::On(places.memory.clone())),
             ] {
                 let gateway = Gateway::start(program, targets, &recording, directory)
                     .with_context(|| format!("starting {peer}"))?;

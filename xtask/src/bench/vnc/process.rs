@@ -26,12 +26,17 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command` with its output in `directory/name.log`.
-    pub(crate) fn start(name: &str, mut command: Command, directory: &Path) -> Result<Self> {
+    /// Starts `command` with its output in `directory/name.log`. The main thread must call this: the
+    /// kernel ends the process when the thread that started it is gone, whatever ended that.
+    pub(crate) fn start(name: &str, command: Command, directory: &Path) -> Result<Self> {
         let log = directory.join(format!("{name}.log"));
         let output = File::create(&log)?;
         let program = command.get_program().to_string_lossy().into_owned();
-        let child = command
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "--"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
