@@ -131,6 +131,9 @@ fn reason(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => "it belongs to another name".into(),
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "the trusted authority of its issuer's name has not signed it".into()
+        }
         rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
             format!("it cannot be used by a server: {other}")
         }
