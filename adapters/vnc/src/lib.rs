@@ -11,5 +11,5 @@ pub mod viewer;
 pub use certificate::{
     CertificateError, CertificatePolicy, Fingerprint, FingerprintError, PeerCertificate, Trust,
 };
-pub use relay::{KeystrokePolicy, RelaySettings, VncRelay};
+pub use relay::{KeystrokePolicy, MarkedFormat, Marker, RelaySettings, RelayViolation, VncRelay};
 pub use transport::{TlsFacts, Transport};

@@ -97,15 +97,17 @@ impl Trle {
         };
         let mut len = value;
         let mut pixels = 1;
-        while has_length {
-            let Some(&byte) = rest.get(len) else { return Ok(Advance::Need(len + 1)) };
-            len += 1;
-            pixels += usize::from(byte);
-            if pixels > runs.left {
-                return Err(ServerViolation::TrleRunTooLong);
-            }
-            if byte < 255 {
-                break;
+        if has_length {
+            loop {
+                let Some(&byte) = rest.get(len) else { return Ok(Advance::Need(len + 1)) };
+                len += 1;
+                pixels += usize::from(byte);
+                if pixels > runs.left {
+                    return Err(ServerViolation::TrleRunTooLong);
+                }
+                if byte < 255 {
+                    break;
+                }
             }
         }
         let left = runs.left.checked_sub(pixels).ok_or(ServerViolation::TrleRunTooLong)?;
