@@ -1,0 +1,114 @@
+//! `passerelle sessions`.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hyper::Method;
+use passerelle_config::Places;
+
+use super::{CliError, Json, SessionsCommand, Table, bytes, duration, print_json, print_line};
+use crate::control::{self, KillRequest, SessionList};
+use crate::session::{Phase, View};
+
+/// Asks the running gateway about its sessions.
+pub(crate) async fn run(command: SessionsCommand, config: &Path) -> Result<ExitCode, CliError> {
+    let socket = Places::load(config)?.control;
+    match command {
+        SessionsCommand::List(output) => {
+            let list: SessionList = call(&socket, Method::GET, "/v1/sessions", None).await?;
+            if output.json {
+                print_json(&list.sessions)?;
+            } else {
+                print_line(table(&list.sessions))?;
+            }
+        }
+        SessionsCommand::Show { id, output } => {
+            let path = format!("/v1/sessions/{}", segment(&id)?);
+            show(&call(&socket, Method::GET, &path, None).await?, output)?;
+        }
+        SessionsCommand::Kill { id, reason, output } => {
+            let path = format!("/v1/sessions/{}/kill", segment(&id)?);
+            let view: View = call(&socket, Method::POST, &path, Some(&KillRequest { reason })).await?;
+            if output.json {
+                print_json(&view)?;
+            } else {
+                let facts = &view.facts;
+                print_line(format_args!("{}'s session on {} was ended.", facts.technician, facts.target))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn call<A: serde::de::DeserializeOwned>(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: Option<&KillRequest>,
+) -> Result<A, CliError> {
+    control::call(socket, method, path, body).await.map_err(CliError::new)
+}
+
+/// A session's name as part of a path.
+fn segment(id: &str) -> Result<&str, CliError> {
+    if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) {
+        Ok(id)
+    } else {
+        Err(CliError::usage("a session's name has letters and digits only; `passerelle sessions list` shows them"))
+    }
+}
+
+fn table(sessions: &[View]) -> String {
+    if sessions.is_empty() {
+        return "No session is running.".to_owned();
+    }
+    let mut table = Table::new(&["SESSION", "TECHNICIAN", "TARGET", "FROM", "TIME", "RECEIVED", "STATE"]);
+    for View { facts, phase, seconds, bytes_from_target, .. } in sessions {
+        table.row([
+            facts.id.to_string(),
+            facts.technician.clone(),
+            facts.target.clone(),
+            facts.address.ip().to_string(),
+            duration(Duration::from_secs(*seconds)),
+            bytes(*bytes_from_target),
+            state(*phase).to_owned(),
+        ]);
+    }
+    table.to_string()
+}
+
+fn show(view: &View, output: Json) -> Result<(), CliError> {
+    if output.json {
+        return Ok(print_json(view)?);
+    }
+    let View { facts, phase, permissions, seconds, bytes_from_viewer, bytes_from_target } = view;
+    let permissions: Vec<_> = permissions.iter().map(|permission| permission.name()).collect();
+    let mut table = Table::new(&["SESSION", &""]);
+    for (what, value) in [
+        ("id", facts.id.to_string()),
+        ("technician", facts.technician.clone()),
+        ("target", facts.target.clone()),
+        ("protocol", facts.protocol.clone()),
+        ("from", facts.address.to_string()),
+        ("login", facts.viewer_security.clone()),
+        ("started", facts.started.to_string()),
+        ("lasts", duration(Duration::from_secs(*seconds))),
+        ("state", state(*phase).to_owned()),
+        ("recorded", if facts.recorded { "yes" } else { "no" }.to_owned()),
+        ("permissions", permissions.join(", ")),
+        ("from target", bytes(*bytes_from_target)),
+        ("from viewer", bytes(*bytes_from_viewer)),
+    ] {
+        table.row([what.to_owned(), value]);
+    }
+    Ok(print_line(table)?)
+}
+
+fn state(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Connecting => "connecting",
+        Phase::Active => "active",
+        Phase::Ending => "ending",
+    }
+}

@@ -1,0 +1,72 @@
+//! What travels over the control socket, as JSON.
+
+use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
+use serde::{Deserialize, Serialize};
+
+use crate::session::View;
+
+/// `POST /v1/tickets`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TicketRequest {
+    pub(crate) technician: String,
+    pub(crate) target: String,
+    /// Time to redeem, in seconds; the configured `tickets.life` when absent, and never more.
+    pub(crate) life_seconds: Option<u64>,
+    /// A subset of what the rules give; all of it when absent.
+    pub(crate) permissions: Option<Vec<String>>,
+}
+
+/// The answer to a [`TicketRequest`]: what the technician types.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TicketAnswer {
+    /// `technician:target`, for clients that ask for a user name.
+    pub(crate) username: String,
+    /// The password that goes with the user name.
+    pub(crate) ticket: String,
+    /// The password for clients that ask for nothing else.
+    pub(crate) vnc_password: String,
+    /// RFC 3339.
+    pub(crate) expires_at: String,
+}
+
+/// `GET /v1/sessions`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SessionList {
+    pub(crate) sessions: Vec<View>,
+}
+
+/// `POST /v1/sessions/{id}/kill`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KillRequest {
+    /// Goes to the audit log.
+    pub(crate) reason: Option<String>,
+}
+
+/// `POST /v1/audit/recordings`: somebody read or verified a recording with the command line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordingAccess {
+    pub(crate) recording: String,
+    /// What was done in words: `read lane target`.
+    pub(crate) what: String,
+}
+
+impl RecordingAccess {
+    /// What the audit log keeps of it.
+    pub(crate) fn event(&self, by: &str) -> AuditEvent {
+        AuditEvent::new(AuditKind::RecordingRead)
+            .session(&self.recording)
+            .outcome(Outcome::Success)
+            .message(&*self.what)
+            .detail("by", by)
+    }
+}
+
+/// Any refusal.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Problem {
+    /// One sentence for the person who asked.
+    pub(crate) error: String,
+}

@@ -1,0 +1,371 @@
+//! What all connections of a gateway share, and what can be asked of it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use passerelle_auth::{
+    Decision, Embedded, IssueError, NewTicket, Pepper, Revocation, SessionId, Store, StoreError,
+};
+use passerelle_config::{Config, RecordingPolicy};
+use passerelle_desktop::Permissions;
+use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, Outcome};
+use passerelle_recorder::{
+    KeyError, Recorder, RecorderError, RecorderSettings, Recovered, RecoveryOutcome, SigningKey,
+};
+use serde_json::json;
+
+use crate::ambient::{self, SystemClock};
+use crate::control::{RecordingAccess, TicketAnswer, TicketRequest};
+use crate::files;
+use crate::policy::{self, Policy};
+use crate::preauth::WaitingRoom;
+use crate::session::{CloseReason, Registry, View};
+use crate::tls::TlsError;
+
+/// Names of what the gateway keeps in its data directory.
+pub(crate) mod data {
+    /// Tickets, counters, sessions, trusted certificates.
+    pub(crate) const STORE: &str = "store.sqlite";
+    /// The key under which the store's secrets are hashed and sealed.
+    pub(crate) const PEPPER: &str = "pepper.key";
+    /// The key that signs recordings and the audit log.
+    pub(crate) const SIGNING_KEY: &str = "signing.key";
+    /// The age identity with which the gateway reads its own recordings.
+    pub(crate) const IDENTITY: &str = "recordings.age";
+    /// Directory of the audit log.
+    pub(crate) const AUDIT: &str = "audit";
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error("data_dir: {} cannot be made: {source}", path.display())]
+    DataDir { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Store(#[from] passerelle_auth::OpenError),
+    #[error(transparent)]
+    StoreUse(#[from] StoreError),
+    #[error(transparent)]
+    Pepper(#[from] passerelle_auth::PepperError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("recording: {0}")]
+    Recorder(#[from] RecorderError),
+    #[error(transparent)]
+    Audit(#[from] AuditOpenError),
+    #[error(transparent)]
+    AuditWrite(#[from] AuditError),
+}
+
+/// Why no ticket is issued.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TicketError {
+    #[error("there is no user `{0}`; the configuration's `users` lists those who can have tickets")]
+    Technician(String),
+    #[error("there is no target `{0}`; the configuration's `targets` lists them")]
+    Target(String),
+    #[error(transparent)]
+    Permission(#[from] passerelle_desktop::UnknownPermission),
+    #[error("a ticket cannot live longer than tickets.life, {0} s, and not less than a second")]
+    Life(u64),
+    #[error("{technician} may not connect to {target}: {why}")]
+    Denied { technician: String, target: String, why: String },
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+}
+
+/// Why a session could not be ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KillError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+}
+
+/// A gateway that is ready to serve.
+pub(crate) struct Gateway {
+    policy: RwLock<Arc<Policy>>,
+    pepper: Arc<Pepper>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) recorder: Recorder,
+    pub(crate) audit: AuditLog,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) room: WaitingRoom,
+    /// This gateway's name among those that share a store.
+    pub(crate) node: String,
+}
+
+impl Gateway {
+    /// Opens everything that `config` names, makes what is missing, and puts in order what a killed
+    /// gateway left behind.
+    ///
+    /// # Errors
+    /// Something is unusable. Nothing was changed that would keep another start from succeeding.
+    pub(crate) async fn open(config: Config) -> Result<Arc<Self>, OpenError> {
+        let dir = config.data_dir.clone();
+        files::private_directory(&dir).map_err(|source| OpenError::DataDir { path: dir.clone(), source })?;
+        let clock = Arc::new(SystemClock::new());
+        let signer = Arc::new(SigningKey::load_or_create(&dir.join(data::SIGNING_KEY), &ambient::random)?);
+        // The audit log's lock also tells that no other gateway uses the directory.
+        let audit = AuditLog::open(&dir.join(data::AUDIT), signer.clone(), clock.clone())?;
+        let pepper = Arc::new(Pepper::load_or_create(&dir.join(data::PEPPER), &mut ambient::random)?);
+        let store: Arc<dyn Store> = Arc::new(Embedded::open(&dir.join(data::STORE))?);
+        let recorder = Recorder::start(recorder_settings(&config), signer, clock, Arc::new(ambient::random))?;
+        let policy = Policy::new(config, store.clone(), pepper.clone())?;
+        let gateway = Arc::new(Self {
+            room: WaitingRoom::new(policy.config.limits.pre_auth_connections as usize),
+            policy: RwLock::new(Arc::new(policy)),
+            pepper,
+            store,
+            recorder,
+            audit,
+            registry: Arc::default(),
+            node: "local".to_owned(),
+        });
+        gateway.recover().await?;
+        Ok(gateway)
+    }
+
+    /// Closes what a killed gateway left open, in the recordings, the audit log and the store.
+    async fn recover(&self) -> Result<(), OpenError> {
+        if let Some(at) = self.audit.interrupted_at() {
+            tracing::warn!(last_event = at, "the gateway before this one was killed");
+            let message = format!("the gateway was killed or crashed; its last event is of {at}");
+            self.audit.note(
+                AuditEvent::new(AuditKind::GatewayInterrupted).outcome(Outcome::Failed).message(message),
+            );
+        }
+        let recorder = self.recorder.clone();
+        let recovered = tokio::task::spawn_blocking(move || recorder.recover()).await.unwrap_or_default();
+        for recording in &recovered {
+            self.audit.note(recovery_event(recording));
+        }
+        for session in self.audit.sessions_without_end() {
+            let mut event = AuditEvent::new(AuditKind::SessionEnded)
+                .session(&session.session)
+                .outcome(Outcome::Failed)
+                .message("the gateway was killed during the session")
+                .detail("reason", "interrupted");
+            event.technician.clone_from(&session.technician);
+            event.target.clone_from(&session.target);
+            event.address.clone_from(&session.address);
+            self.audit.append(event).await?;
+        }
+        self.store.abandon(&self.node, ambient::now()).await?;
+        Ok(())
+    }
+
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the configuration again. Running sessions keep what they began with; a configuration with
+    /// errors changes nothing.
+    pub(crate) async fn reload(&self, path: &Path) {
+        let loaded = match Config::load(path) {
+            Ok(loaded) => loaded,
+            Err(errors) => return self.reload_rejected(&errors.to_string()),
+        };
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        let ignored = policy::needs_restart(&self.policy().config, &loaded.config);
+        match Policy::new(loaded.config, self.store.clone(), self.pepper.clone()) {
+            Ok(policy) => {
+                self.room.set_capacity(policy.config.limits.pre_auth_connections as usize);
+                *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+            }
+            Err(error) => return self.reload_rejected(&error.to_string()),
+        }
+        if !ignored.is_empty() {
+            tracing::warn!(keys = ignored.join(", "), "changes of these keys take effect at the next start");
+        }
+        tracing::info!("the configuration was reloaded");
+        self.audit.note(
+            AuditEvent::new(AuditKind::ConfigReloaded)
+                .outcome(Outcome::Success)
+                .detail("needs_restart", ignored),
+        );
+    }
+
+    fn reload_rejected(&self, why: &str) {
+        tracing::error!("the configuration was not reloaded, the old one stays in force:\n{why}");
+        self.audit.note(AuditEvent::new(AuditKind::ConfigRejected).outcome(Outcome::Failed).message(why));
+    }
+
+    /// Issues a ticket on behalf of `by`.
+    ///
+    /// # Errors
+    /// Somebody or something in the request is unknown, or no rule allows what it asks.
+    pub(crate) async fn issue_ticket(
+        &self,
+        request: TicketRequest,
+        by: &str,
+    ) -> Result<TicketAnswer, TicketError> {
+        let (technician, target) = (request.technician.clone(), request.target.clone());
+        let answer = self.issue_allowed(request, by).await;
+        if let Err(error) = &answer {
+            self.audit.note(
+                AuditEvent::new(AuditKind::TicketRefused)
+                    .technician(technician)
+                    .target(target)
+                    .outcome(Outcome::Refused)
+                    .message(error.to_string())
+                    .detail("by", by),
+            );
+        }
+        answer
+    }
+
+    async fn issue_allowed(&self, request: TicketRequest, by: &str) -> Result<TicketAnswer, TicketError> {
+        let policy = self.policy();
+        let TicketRequest { technician, target, life_seconds, permissions } = request;
+        if policy.config.user(&technician).is_none() {
+            return Err(TicketError::Technician(technician));
+        }
+        let Some(known) = policy.config.target(&target) else { return Err(TicketError::Target(target)) };
+        let longest = policy.config.tickets.life.get();
+        let life = life_seconds.map_or(longest, Duration::from_secs);
+        if life > longest || life.is_zero() {
+            return Err(TicketError::Life(longest.as_secs()));
+        }
+        let permissions = match permissions {
+            None => None,
+            Some(names) => Some(names.iter().map(|name| name.parse()).collect::<Result<Permissions, _>>()?),
+        };
+        let now = ambient::now();
+        let anywhere = std::net::Ipv4Addr::UNSPECIFIED.into();
+        let granted = match policy.decide(&technician, known, anywhere, now).narrowed(permissions) {
+            Decision::Granted(grant) => grant,
+            Decision::Denied(denial) => {
+                return Err(TicketError::Denied { technician, target, why: denial.to_string() });
+            }
+        };
+        let new = NewTicket { technician, target, permissions, address: None };
+        let issued = policy.tickets(life).issue(&new, now, &mut ambient::random).await?;
+        self.audit
+            .append(
+                AuditEvent::new(AuditKind::TicketIssued)
+                    .technician(new.technician)
+                    .target(new.target)
+                    .outcome(Outcome::Success)
+                    .detail("ticket", issued.id.to_string())
+                    .detail("by", by)
+                    .detail("expires_at", issued.expires_at.to_string())
+                    .detail("permissions", json!(granted.permissions)),
+            )
+            .await?;
+        Ok(TicketAnswer {
+            username: issued.username,
+            ticket: issued.ticket.expose().to_owned(),
+            vnc_password: issued.vnc_password.expose().to_owned(),
+            expires_at: issued.expires_at.to_string(),
+        })
+    }
+
+    /// The sessions of this gateway, oldest first.
+    pub(crate) fn sessions(&self) -> Vec<View> {
+        let now = ambient::now();
+        self.registry.all().iter().map(|entry| entry.view(now)).collect()
+    }
+
+    /// One session.
+    pub(crate) fn session(&self, id: &str) -> Option<View> {
+        Some(self.registry.find(id.parse().ok()?)?.view(ambient::now()))
+    }
+
+    /// Ends a session. Nothing when there is none of this name.
+    ///
+    /// # Errors
+    /// The order could not be written down. The session is ended all the same.
+    pub(crate) async fn kill(
+        &self,
+        id: &str,
+        by: &str,
+        why: Option<String>,
+    ) -> Result<Option<View>, KillError> {
+        let Some(entry) = id.parse::<SessionId>().ok().and_then(|id| self.registry.find(id)) else {
+            return Ok(None);
+        };
+        entry.stop(CloseReason::Killed { by: by.to_owned(), why: why.clone() });
+        let mut event = entry.facts.event(AuditKind::SessionKilled).outcome(Outcome::Success).detail("by", by);
+        event.message.clone_from(&why);
+        self.audit.append(event).await?;
+        let revocation = Revocation { by: by.to_owned(), reason: why.unwrap_or_default() };
+        let now = ambient::now();
+        self.store.revoke(entry.facts.id, &revocation, now).await?;
+        Ok(Some(entry.view(now)))
+    }
+
+    /// Writes down that somebody read a recording.
+    ///
+    /// # Errors
+    /// The audit log cannot be written; the recording must not be shown.
+    pub(crate) async fn note_recording_access(
+        &self,
+        access: RecordingAccess,
+        by: &str,
+    ) -> Result<(), AuditError> {
+        self.audit.append(access.event(by)).await
+    }
+
+    /// What `GET /v1/status` answers.
+    pub(crate) fn status(&self) -> serde_json::Value {
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "sessions": self.registry.all().len(),
+            "pre_auth_connections": self.room.len(),
+        })
+    }
+
+    /// Ends every session for `reason`.
+    pub(crate) fn stop_all(&self, reason: &CloseReason) {
+        for entry in self.registry.all() {
+            entry.stop(reason.clone());
+        }
+    }
+}
+
+fn recorder_settings(config: &Config) -> RecorderSettings {
+    let recipients: Vec<_> =
+        config.recording.recipients.iter().map(|recipient| recipient.as_str().to_owned()).collect();
+    RecorderSettings {
+        directory: config.recordings_dir(),
+        identity_file: recipients.is_empty().then(|| config.data_dir.join(data::IDENTITY)),
+        recipients,
+        min_free_bytes: config.recording.min_free.bytes(),
+        writers: 0,
+    }
+}
+
+fn recovery_event(recording: &Recovered) -> AuditEvent {
+    let event = AuditEvent::new(AuditKind::RecordingInterrupted)
+        .session(&recording.id)
+        .outcome(Outcome::Failed);
+    match &recording.outcome {
+        RecoveryOutcome::Sealed { root, until, torn_bytes } => event
+            .message(format!("found open and sealed; whole until {:.1} s", until.as_secs_f64()))
+            .detail("root", root.as_str())
+            .detail("until_ms", u64::try_from(until.as_millis()).unwrap_or(u64::MAX))
+            .detail("torn_bytes", *torn_bytes),
+        RecoveryOutcome::Removed => event.message("found empty and removed"),
+        RecoveryOutcome::Left { why } => event.message(format!("found open and left as it is: {why}")),
+    }
+}
+
+/// Whether a session under `requirements` must be recorded, may be, or is not to be.
+pub(crate) fn recording_policy(config: &Config, grant: &passerelle_auth::Grant) -> RecordingPolicy {
+    if grant.requirements.contains(&passerelle_auth::Requirement::Recording) {
+        RecordingPolicy::Required
+    } else {
+        config.recording.policy
+    }
+}

@@ -1,0 +1,204 @@
+//! What the configuration means for the parts that act on it. Replaced as a whole by a reload; sessions
+//! keep the one they began with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use passerelle_auth as auth;
+use passerelle_config::{self as config, Config};
+use passerelle_rfb::Limits;
+use passerelle_vnc::target::{TargetCredentials, TargetSecurity, TargetSettings};
+use passerelle_vnc::viewer::{ViewerSecurity, ViewerSettings};
+use rustls::RootCertStore;
+
+use crate::tls::{self, TlsError};
+
+/// The configuration, ready for use.
+pub(crate) struct Policy {
+    pub(crate) config: Config,
+    pub(crate) rules: Vec<auth::Rule>,
+    pub(crate) viewer: ViewerSettings,
+    /// The roots of targets with a `ca_file`, by target.
+    roots: BTreeMap<String, Arc<RootCertStore>>,
+    system_roots: Arc<RootCertStore>,
+    store: Arc<dyn auth::Store>,
+    pepper: Arc<auth::Pepper>,
+}
+
+impl Policy {
+    /// # Errors
+    /// When the gateway's own certificate cannot be used.
+    pub(crate) fn new(
+        config: Config,
+        store: Arc<dyn auth::Store>,
+        pepper: Arc<auth::Pepper>,
+    ) -> Result<Self, TlsError> {
+        let tls = match &config.tls {
+            None => None,
+            Some(config::Tls::SelfSigned) => Some(tls::self_signed(&config.data_dir)?),
+            Some(config::Tls::Files { certificate, key }) => {
+                Some(tls::from_pem(certificate.pem.as_bytes(), key.expose().as_bytes())?)
+            }
+        };
+        let security = offered(config.vnc.security.as_deref(), tls.is_some());
+        Ok(Self {
+            rules: config.rules.iter().map(rule).collect(),
+            viewer: ViewerSettings { security, tls, encrypted: false },
+            roots: config.targets.iter().filter_map(own_roots).collect(),
+            system_roots: tls::system_roots(),
+            store,
+            pepper,
+            config,
+        })
+    }
+
+    /// The service that issues tickets of this life and redeems any.
+    pub(crate) fn tickets(&self, life: Duration) -> auth::Tickets {
+        let policy = auth::TicketPolicy { life };
+        auth::Tickets::new(self.store.clone(), &self.pepper, policy, lockout(&self.config.lockout))
+    }
+
+    /// What the rules say about a technician and a target at this moment.
+    pub(crate) fn decide(
+        &self,
+        technician: &str,
+        target: &config::Target,
+        source: std::net::IpAddr,
+        now: auth::Timestamp,
+    ) -> auth::Decision {
+        let groups = self.config.user(technician).map(|user| user.groups.clone()).unwrap_or_default();
+        let facts = auth::Facts {
+            technician: technician.to_owned(),
+            groups,
+            target: target.name.clone(),
+            tags: target.tags.clone(),
+            protocol: "vnc".to_owned(),
+            source,
+            now,
+        };
+        auth::decide(&facts, &self.rules)
+    }
+
+    /// How to log in to `target`.
+    pub(crate) fn target_settings(
+        &self,
+        target: &config::Target,
+        credentials: &TargetCredentials,
+        now: SystemTime,
+    ) -> TargetSettings {
+        let security = match &target.security {
+            Some(allowed) => allowed.iter().copied().map(target_security).collect(),
+            None => TargetSecurity::STRONGEST_FIRST.to_vec(),
+        };
+        let roots = self.roots.get(&target.name).unwrap_or(&self.system_roots).clone();
+        let server_name = target.tls.server_name.clone().unwrap_or_else(|| target.address.host().to_owned());
+        TargetSettings {
+            security,
+            credentials: credentials.kind(),
+            server_name,
+            roots,
+            now,
+            limits: Limits::default(),
+        }
+    }
+
+    /// What a session may take at most.
+    pub(crate) fn session_limits(&self) -> auth::SessionLimits {
+        let limits = &self.config.limits;
+        auth::SessionLimits {
+            per_technician: Some(limits.per_technician),
+            per_target: Some(limits.per_target),
+            global: Some(limits.sessions),
+        }
+    }
+}
+
+/// Settings of `new` that a running gateway does not take over from `old`, by key.
+pub(crate) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let mut keys = Vec::new();
+    let mut compare = |key, same: bool| {
+        if !same {
+            keys.push(key);
+        }
+    };
+    compare("data_dir", old.data_dir == new.data_dir);
+    compare("listen", old.listen == new.listen);
+    compare("store", old.store == new.store);
+    compare("control", old.control_socket() == new.control_socket());
+    compare("recording.directory", old.recordings_dir() == new.recordings_dir());
+    compare("recording.recipients", old.recording.recipients == new.recording.recipients);
+    compare("recording.min_free", old.recording.min_free == new.recording.min_free);
+    compare("log", old.log == new.log);
+    keys
+}
+
+/// What viewers are offered: what is configured, or everything, as far as there is a certificate for it.
+fn offered(configured: Option<&[config::ViewerSecurity]>, tls: bool) -> Vec<ViewerSecurity> {
+    use config::ViewerSecurity::{Ard, VncAuth, X509Plain, X509Vnc};
+    configured
+        .unwrap_or(&[X509Plain, X509Vnc, Ard, VncAuth])
+        .iter()
+        .map(|security| match security {
+            X509Plain => ViewerSecurity::X509Plain,
+            X509Vnc => ViewerSecurity::X509Vnc,
+            Ard => ViewerSecurity::Ard,
+            VncAuth => ViewerSecurity::VncAuth,
+        })
+        .filter(|security| tls || !security.uses_tls())
+        .collect()
+}
+
+fn rule(rule: &config::Rule) -> auth::Rule {
+    let groups = rule.groups.iter().cloned().map(auth::Subject::Group);
+    let users = rule.users.iter().cloned().map(auth::Subject::Identity);
+    let selector = |selector: &config::TargetSelector| match selector {
+        config::TargetSelector::All => auth::TargetSelector::Any,
+        config::TargetSelector::Tag(tag) => auth::TargetSelector::Tag(tag.clone()),
+        config::TargetSelector::Name(name) => auth::TargetSelector::Name(name.clone()),
+    };
+    let requirement = |requirement: &config::Requirement| match requirement {
+        config::Requirement::Recording => auth::Requirement::Recording,
+    };
+    auth::Rule {
+        name: rule.name.clone(),
+        subjects: groups.chain(users).collect(),
+        targets: rule.targets.iter().map(selector).collect(),
+        permissions: rule.permissions,
+        requirements: rule.require.iter().map(requirement).collect(),
+    }
+}
+
+fn lockout(lockout: &config::Lockout) -> auth::LockoutPolicy {
+    let backoff = |backoff: config::Backoff| auth::Backoff {
+        free: backoff.free,
+        first: backoff.first.get(),
+        longest: backoff.longest.get(),
+        forget: backoff.forget.get(),
+    };
+    auth::LockoutPolicy {
+        address: backoff(lockout.address.get()),
+        identity: backoff(lockout.technician.get()),
+        global: backoff(lockout.global.get()),
+    }
+}
+
+fn target_security(security: config::TargetSecurity) -> TargetSecurity {
+    match security {
+        config::TargetSecurity::X509Plain => TargetSecurity::X509Plain,
+        config::TargetSecurity::X509Vnc => TargetSecurity::X509Vnc,
+        config::TargetSecurity::X509None => TargetSecurity::X509None,
+        config::TargetSecurity::Ard => TargetSecurity::Ard,
+        config::TargetSecurity::VncAuth => TargetSecurity::VncAuth,
+        config::TargetSecurity::None => TargetSecurity::None,
+    }
+}
+
+fn own_roots(target: &config::Target) -> Option<(String, Arc<RootCertStore>)> {
+    match &target.tls.policy {
+        config::CertificatePolicy::Ca { file: Some(file) } => {
+            Some((target.name.clone(), tls::roots_from_pem(file.pem.as_bytes())))
+        }
+        _ => None,
+    }
+}

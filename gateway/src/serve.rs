@@ -1,0 +1,145 @@
+//! `passerelle serve`: from the configuration to the last sealed session.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use passerelle_config::{Config, ConfigErrors};
+use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, Outcome};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::gateway::{Gateway, OpenError};
+use crate::lifecycle::{Order, Signals};
+use crate::session::{self, CloseReason};
+use crate::{control, listener, logging};
+
+/// How long sealing may take after the last session was told to end.
+const SEALING: Duration = Duration::from_secs(10);
+
+/// Why `serve` does not serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("listen.vnc: {address} cannot be listened on: {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("control: {} cannot be opened: {source}", path.display())]
+    Control { path: PathBuf, source: io::Error },
+    #[error("signals cannot be received: {0}")]
+    Signals(io::Error),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+}
+
+/// Serves with the configuration at `path` until a signal says stop.
+pub(crate) async fn serve(path: &Path) -> Result<(), ServeError> {
+    let loaded = Config::load(path)?;
+    logging::start(&loaded.config.log);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut signals = Signals::take().map_err(ServeError::Signals)?;
+    let running = Running::start(loaded.config).await?;
+    loop {
+        match signals.next().await {
+            Order::Reload => running.gateway.reload(path).await,
+            Order::Stop => break,
+        }
+    }
+    running.stop(&mut signals).await
+}
+
+/// A gateway that serves.
+pub(crate) struct Running {
+    pub(crate) gateway: Arc<Gateway>,
+    /// Where VNC viewers are accepted.
+    pub(crate) vnc: Vec<SocketAddr>,
+    socket: PathBuf,
+    connections: TaskTracker,
+    helpers: TaskTracker,
+    /// No more connections are accepted.
+    closing: CancellationToken,
+    /// No more orders are taken.
+    closed: CancellationToken,
+}
+
+impl Running {
+    /// Opens the gateway and its listeners.
+    pub(crate) async fn start(config: Config) -> Result<Self, ServeError> {
+        let addresses = config.listen.vnc.0.clone();
+        let socket = config.control_socket();
+        let mut listeners = Vec::new();
+        for address in addresses {
+            let bound = TcpListener::bind(address).await;
+            listeners.push(bound.map_err(|source| ServeError::Listen { address, source })?);
+        }
+        let gateway = Gateway::open(config).await?;
+        let control = control::bind(&socket)
+            .await
+            .map_err(|source| ServeError::Control { path: socket.clone(), source })?;
+        let started = AuditEvent::new(AuditKind::GatewayStarted)
+            .outcome(Outcome::Success)
+            .detail("version", env!("CARGO_PKG_VERSION"));
+        gateway.audit.append(started).await?;
+
+        let running = Self {
+            vnc: listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
+            gateway,
+            socket,
+            connections: TaskTracker::new(),
+            helpers: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            closed: CancellationToken::new(),
+        };
+        for listener in listeners {
+            let gateway = running.gateway.clone();
+            let handle = move |stream, peer| session::vnc::connection(gateway.clone(), stream, peer);
+            let (tasks, stop) = (running.connections.clone(), running.closing.clone());
+            running.helpers.spawn(listener::serve(listener, tasks, stop, handle));
+        }
+        running.helpers.spawn(control::serve(running.gateway.clone(), control, running.closed.clone()));
+        let leases = session::keep_leases(running.gateway.clone());
+        running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(leases));
+        for address in &running.vnc {
+            tracing::info!(%address, "listening for VNC viewers");
+        }
+        Ok(running)
+    }
+
+    /// Accepts no more, lets sessions go on until `limits.drain` or a second signal, then ends and seals
+    /// them.
+    ///
+    /// # Errors
+    /// The end could not be written to the audit log.
+    pub(crate) async fn stop(self, signals: &mut Signals) -> Result<(), ServeError> {
+        self.closing.cancel();
+        self.connections.close();
+        let drain = self.gateway.policy().config.limits.drain.get();
+        let sessions = self.gateway.registry.all().len();
+        tracing::info!(sessions, drain_seconds = drain.as_secs(), "stopping: no more connections are accepted");
+        self.gateway.room.evict_all();
+        tokio::select! {
+            () = self.connections.wait() => {}
+            () = tokio::time::sleep(drain) => tracing::info!("the time to drain is over"),
+            () = async { while signals.next().await != Order::Stop {} } => tracing::info!("told to stop at once"),
+        }
+        self.gateway.stop_all(&CloseReason::Shutdown);
+        if tokio::time::timeout(SEALING, self.connections.wait()).await.is_err() {
+            tracing::error!("some sessions could not be sealed in time; the next start closes them");
+        }
+        self.closed.cancel();
+        self.helpers.close();
+        self.helpers.wait().await;
+        std::fs::remove_file(&self.socket).ok();
+        self.gateway.audit.append(AuditEvent::new(AuditKind::GatewayStopped).outcome(Outcome::Success)).await?;
+        self.gateway.audit.close().await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! A session's life: from the technician's secret to the sealed recording.
+
+mod close;
+mod lease;
+mod observer;
+mod registry;
+mod running;
+mod target;
+pub(crate) mod vnc;
+
+pub(crate) use close::CloseReason;
+pub(crate) use lease::keep as keep_leases;
+pub(crate) use observer::Observer;
+pub(crate) use registry::{Entry, Facts, Phase, Registered, Registry, View};

@@ -1,0 +1,195 @@
+//! What becomes of the things that a relay reports: recording, audit log, counters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use passerelle_auth::Timestamp;
+use passerelle_desktop::{Denied, Notice, Permission, Side};
+use passerelle_recorder::audit::{AuditEvent, AuditKind, AuditLog, Outcome};
+use passerelle_recorder::{Lane, Recording, RecordingFailed};
+use serde_json::json;
+
+use super::{CloseReason, Entry};
+use crate::ambient;
+use crate::relay::Observe;
+
+/// Denials of the same kind within so many milliseconds become one line of the audit log: a pointer that
+/// moves over a view-only session is denied a hundred times a second.
+const DENIALS_TOGETHER_MS: i64 = 10_000;
+
+/// The sessions's witness.
+pub(crate) struct Observer {
+    entry: Arc<Entry>,
+    audit: AuditLog,
+    recording: Option<Recording>,
+    /// Whether the session ends when its recording fails.
+    required: bool,
+    /// Whether the recording keeps clipboard content.
+    clipboard: bool,
+    input: bool,
+    failure: Option<CloseReason>,
+    denials: BTreeMap<(Permission, &'static str, Option<String>), Denials>,
+}
+
+/// Denials of one kind that are not in the audit log yet.
+struct Denials {
+    by: Side,
+    since: Timestamp,
+    count: u64,
+}
+
+impl Observer {
+    pub(crate) fn new(
+        entry: Arc<Entry>,
+        audit: AuditLog,
+        recording: Option<Recording>,
+        required: bool,
+        clipboard: bool,
+    ) -> Self {
+        Self {
+            entry,
+            audit,
+            recording,
+            required,
+            clipboard,
+            input: false,
+            failure: None,
+            denials: BTreeMap::new(),
+        }
+    }
+
+    /// Where the session is recorded, if it is and the recording works.
+    pub(crate) fn recording(&self) -> Option<Recording> {
+        self.recording.clone()
+    }
+
+    /// Whether the technician did something since the last call.
+    pub(crate) fn take_input(&mut self) -> bool {
+        std::mem::take(&mut self.input)
+    }
+
+    /// Why the session must end, if it must.
+    pub(crate) fn take_failure(&mut self) -> Option<CloseReason> {
+        self.failure.take()
+    }
+
+    /// The recording does not go on. Says why the session must end, if that is the policy.
+    pub(crate) fn recording_failed(&mut self, error: &RecordingFailed) -> Option<CloseReason> {
+        self.recording.take()?;
+        let error = error.to_string();
+        tracing::error!(error, required = self.required, "the recording failed");
+        self.audit.note(self.event(AuditKind::RecordingFailed).outcome(Outcome::Failed).message(&*error));
+        self.required.then_some(CloseReason::RecordingFailed { error })
+    }
+
+    /// An audit event of this session.
+    pub(crate) fn event(&self, kind: AuditKind) -> AuditEvent {
+        self.entry.facts.event(kind)
+    }
+
+    /// Writes an event to the recording.
+    pub(crate) fn record_event(&mut self, kind: &str, detail: serde_json::Value) {
+        self.recorded(|recording| recording.event(kind, detail));
+    }
+
+    /// Writes bytes to a lane of the recording.
+    pub(crate) fn record(&mut self, lane: Lane, bytes: &[u8]) {
+        self.recorded(|recording| recording.append(lane, bytes));
+    }
+
+    /// Writes what is still held back. To be called once, when the relay has ended.
+    pub(crate) fn finish(&mut self) {
+        for ((permission, action, reason), denials) in std::mem::take(&mut self.denials) {
+            self.report(permission, action, reason.as_deref(), &denials);
+        }
+    }
+
+    fn recorded(&mut self, write: impl FnOnce(&Recording) -> Result<(), RecordingFailed>) {
+        if let Some(Err(error)) = self.recording.as_ref().map(write) {
+            self.failure = self.recording_failed(&error);
+        }
+    }
+
+    fn denied(&mut self, denied: Denied) {
+        let now = ambient::now();
+        let key = (denied.permission, denied.action, denied.reason);
+        let mut denials = match self.denials.remove(&key) {
+            None => {
+                let first = Denials { by: denied.by, since: now, count: 1 };
+                self.report(key.0, key.1, key.2.as_deref(), &first);
+                Denials { count: 0, ..first }
+            }
+            Some(denials) => Denials { count: denials.count + 1, ..denials },
+        };
+        if now.as_millis() - denials.since.as_millis() >= DENIALS_TOGETHER_MS {
+            self.report(key.0, key.1, key.2.as_deref(), &denials);
+            denials = Denials { since: now, count: 0, ..denials };
+        }
+        self.denials.insert(key, denials);
+    }
+
+    fn report(&mut self, permission: Permission, action: &str, reason: Option<&str>, denials: &Denials) {
+        if denials.count == 0 {
+            return;
+        }
+        let Denials { by, count, .. } = denials;
+        let message = match reason {
+            Some(reason) => format!("the {by} may not {action}: {reason}"),
+            None => format!("the {by} may not {action} without the permission {permission}"),
+        };
+        let detail = json!({
+            "by": by.to_string(), "permission": permission, "action": action, "reason": reason, "count": count,
+        });
+        self.record_event("permission.denied", detail);
+        self.audit.note(
+            self.event(AuditKind::PermissionDenied)
+                .outcome(Outcome::Refused)
+                .message(message)
+                .detail("by", by.to_string())
+                .detail("permission", permission.name())
+                .detail("action", action)
+                .detail("count", *count),
+        );
+    }
+}
+
+impl Observe for Observer {
+    fn passed(&mut self, from: Side, forwarded: usize, recorded: &[u8]) {
+        let (counter, lane) = match from {
+            Side::Viewer => (&self.entry.bytes_from_viewer, Lane::Viewer),
+            Side::Target => (&self.entry.bytes_from_target, Lane::Target),
+        };
+        counter.fetch_add(forwarded as u64, Relaxed);
+        self.record(lane, recorded);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Input => self.input = true,
+            Notice::Denied(denied) => self.denied(denied),
+            Notice::Clipboard { from, kind, bytes, message } => {
+                if self.clipboard {
+                    self.record(Lane::Clipboard, &message);
+                }
+                let from = from.to_string();
+                let detail = json!({ "from": from, "format": kind, "bytes": bytes });
+                self.record_event("clipboard.transferred", detail);
+                self.audit.note(
+                    self.event(AuditKind::ClipboardTransferred)
+                        .detail("from", from)
+                        .detail("format", kind)
+                        .detail("bytes", bytes),
+                );
+            }
+            Notice::Resized { width, height } => {
+                self.record_event("desktop.resized", json!({ "width": width, "height": height }));
+                self.audit.note(
+                    self.event(AuditKind::DesktopResized).detail("width", width).detail("height", height),
+                );
+            }
+            Notice::Renamed(name) => self.record_event("desktop.renamed", json!({ "name": name })),
+            Notice::Marker(marker) => self.record(Lane::State, &marker),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The sessions that run on this node.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use passerelle_auth::{Fence, SessionId, Timestamp};
+use passerelle_desktop::Permissions;
+use passerelle_recorder::audit::{AuditEvent, AuditKind};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::CloseReason;
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    /// The technician was admitted; the target is being dialled.
+    Connecting,
+    /// The technician sees the target.
+    Active,
+    /// The session is over and is being sealed.
+    Ending,
+}
+
+/// What is known of a session from its start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    /// The session's identifier, which is also its recording's.
+    pub(crate) id: SessionId,
+    /// Who helps.
+    pub(crate) technician: String,
+    /// The name of the machine that is helped.
+    pub(crate) target: String,
+    /// The protocol of both legs.
+    pub(crate) protocol: String,
+    /// Where the technician's client connects from.
+    pub(crate) address: SocketAddr,
+    /// How the client proved the technician's secret.
+    pub(crate) viewer_security: String,
+    /// When the technician was admitted.
+    pub(crate) started: Timestamp,
+    /// Whether the session is recorded.
+    pub(crate) recorded: bool,
+}
+
+impl Facts {
+    /// An audit event of this session.
+    pub(crate) fn event(&self, kind: AuditKind) -> AuditEvent {
+        AuditEvent::new(kind)
+            .session(self.id.to_string())
+            .technician(&self.technician)
+            .target(&self.target)
+            .address(self.address)
+    }
+}
+
+/// A running session as others see it. The connection's own task drives it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) facts: Facts,
+    pub(crate) bytes_from_viewer: AtomicU64,
+    pub(crate) bytes_from_target: AtomicU64,
+    pub(crate) permissions: watch::Sender<Permissions>,
+    phase: Mutex<Phase>,
+    fence: Mutex<Fence>,
+    reason: OnceLock<CloseReason>,
+    stop: CancellationToken,
+}
+
+impl Entry {
+    pub(crate) fn new(facts: Facts, permissions: Permissions, fence: Fence) -> Self {
+        Self {
+            facts,
+            bytes_from_viewer: AtomicU64::new(0),
+            bytes_from_target: AtomicU64::new(0),
+            permissions: watch::Sender::new(permissions),
+            phase: Mutex::new(Phase::Connecting),
+            fence: Mutex::new(fence),
+            reason: OnceLock::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Ends the session for `reason`, unless it is ending for another already. Says whether this was it.
+    pub(crate) fn stop(&self, reason: CloseReason) -> bool {
+        let first = self.reason.set(reason).is_ok();
+        self.stop.cancel();
+        first
+    }
+
+    /// Resolves with the reason when the session must end.
+    pub(crate) async fn stopped(&self) -> CloseReason {
+        self.stop.cancelled().await;
+        self.reason.get().cloned().unwrap_or(CloseReason::Shutdown)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    /// What proves that the session's lease is this one's.
+    pub(crate) fn fence(&self) -> Fence {
+        *self.fence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_fence(&self, fence: Fence) {
+        *self.fence.lock().unwrap_or_else(PoisonError::into_inner) = fence;
+    }
+
+    /// What is shown to people and programs.
+    pub(crate) fn view(&self, now: Timestamp) -> View {
+        View {
+            facts: self.facts.clone(),
+            phase: self.phase(),
+            permissions: *self.permissions.borrow(),
+            seconds: now.since(self.facts.started).as_secs(),
+            bytes_from_viewer: self.bytes_from_viewer.load(Relaxed),
+            bytes_from_target: self.bytes_from_target.load(Relaxed),
+        }
+    }
+}
+
+/// A session as it is shown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct View {
+    #[serde(flatten)]
+    pub(crate) facts: Facts,
+    pub(crate) phase: Phase,
+    pub(crate) permissions: Permissions,
+    /// How long it has lasted.
+    pub(crate) seconds: u64,
+    pub(crate) bytes_from_viewer: u64,
+    pub(crate) bytes_from_target: u64,
+}
+
+/// Every session of this node, by identifier, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Registry(Mutex<BTreeMap<SessionId, Arc<Entry>>>);
+
+impl Registry {
+    /// Lists a session until the answer is dropped.
+    pub(crate) fn enter(self: &Arc<Self>, entry: Entry) -> Registered {
+        let entry = Arc::new(entry);
+        self.lock().insert(entry.facts.id, entry.clone());
+        Registered { registry: self.clone(), entry }
+    }
+
+    pub(crate) fn find(&self, id: SessionId) -> Option<Arc<Entry>> {
+        self.lock().get(&id).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Arc<Entry>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session's place in the registry; dropping it takes the session off the list.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    registry: Arc<Registry>,
+    pub(crate) entry: Arc<Entry>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.registry.lock().remove(&self.entry.facts.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Entry {
+        let facts = Facts {
+            id: SessionId::from_bytes([1; 16]),
+            technician: "alice".into(),
+            target: "front-desk".into(),
+            protocol: "vnc".into(),
+            address: ([127, 0, 0, 1], 1).into(),
+            viewer_security: "VncAuth".into(),
+            started: Timestamp::from_millis(0),
+            recorded: true,
+        };
+        Entry::new(facts, Permissions::NONE, Fence(1))
+    }
+
+    #[tokio::test]
+    async fn the_first_reason_to_stop_counts() {
+        let entry = entry();
+        assert!(entry.stop(CloseReason::Idle));
+        assert!(!entry.stop(CloseReason::Shutdown));
+        assert_eq!(entry.stopped().await, CloseReason::Idle);
+    }
+
+    #[test]
+    fn a_session_is_listed_while_it_is_registered() {
+        let registry = Arc::new(Registry::default());
+        let registered = registry.enter(entry());
+        assert!(registry.find(SessionId::from_bytes([1; 16])).is_some());
+        drop(registered);
+        assert!(registry.all().is_empty());
+    }
+}

@@ -1,0 +1,297 @@
+//! What a session holds, and giving all of it back.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use passerelle_auth::{Grant, Lease, SessionId, TicketId};
+use passerelle_config::{self as config, Keystrokes, RecordingPolicy};
+use passerelle_desktop::ClipboardLimits;
+use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
+use passerelle_recorder::{Lane, Recording};
+use passerelle_rfb::Limits;
+use passerelle_vnc::{KeystrokePolicy, RelaySettings, Transport, VncRelay};
+use serde_json::json;
+use tokio::net::TcpStream;
+
+use super::target::{Refused, Target};
+use super::{CloseReason, Entry, Facts, Observer, Phase, Registered, lease};
+use crate::gateway::{Gateway, recording_policy};
+use crate::policy::Policy;
+use crate::{ambient, relay};
+
+/// Somebody who may have a session.
+pub(crate) struct Admitted {
+    pub(crate) technician: String,
+    pub(crate) target: config::Target,
+    pub(crate) grant: Grant,
+    pub(crate) ticket: TicketId,
+    pub(crate) protocol: &'static str,
+    pub(crate) viewer_security: &'static str,
+    pub(crate) peer: SocketAddr,
+}
+
+/// A session from its admission to its end: leased, listed, recorded, audited.
+pub(crate) struct Running {
+    gateway: Arc<Gateway>,
+    policy: Arc<Policy>,
+    target: config::Target,
+    registered: Registered,
+    recording: Option<Recording>,
+    observer: Observer,
+}
+
+impl Running {
+    /// Takes all that a session needs before anybody sees anything: a lease, a recording, its start in
+    /// the audit log, in this order.
+    ///
+    /// # Errors
+    /// A sentence for the technician; the log and the audit log have the details.
+    pub(crate) async fn begin(
+        gateway: &Arc<Gateway>,
+        policy: Arc<Policy>,
+        admitted: Admitted,
+    ) -> Result<Self, String> {
+        let now = ambient::now();
+        let Admitted { technician, target, grant, ticket, protocol, viewer_security, peer } = admitted;
+        let wanted = recording_policy(&policy.config, &grant);
+        let mut facts = Facts {
+            id: SessionId::new(now, &mut ambient::random),
+            technician,
+            target: target.name.clone(),
+            protocol: protocol.to_owned(),
+            address: peer,
+            viewer_security: viewer_security.to_owned(),
+            started: now,
+            recorded: wanted != RecordingPolicy::Off,
+        };
+        let refused = |message: &str| {
+            facts_event(&facts, AuditKind::LoginRefused, ticket).outcome(Outcome::Refused).message(message)
+        };
+        let request = lease::request(&facts, &gateway.node, policy.session_limits());
+        let fence = match gateway.store.lease(&request, now).await {
+            Ok(Lease::Leased { fence }) => fence,
+            Ok(Lease::Refused { limit, allowed, .. }) => {
+                let message = format!("There are already {allowed} {limit}. Try again when one has ended.");
+                gateway.audit.note(refused(&message).detail("code", "session_limit"));
+                return Err(message);
+            }
+            Ok(Lease::Revoked(revocation)) => return Err(format!("The session was ended by {}.", revocation.by)),
+            Err(error) => {
+                tracing::error!(%error, "no session can be leased");
+                return Err("The gateway cannot start sessions at the moment. Try again in a minute.".to_owned());
+            }
+        };
+        let recording = match open_recording(gateway, &facts, &grant, wanted).await {
+            Ok(recording) => recording,
+            Err(error) if wanted == RecordingPolicy::Required => {
+                tracing::error!(error, "a session that must be recorded was refused");
+                gateway.audit.note(
+                    facts_event(&facts, AuditKind::RecordingFailed, ticket)
+                        .outcome(Outcome::Failed)
+                        .message(error),
+                );
+                release(gateway, facts.id, fence).await;
+                return Err("This session must be recorded and the gateway cannot record it at the moment. \
+                            Tell the administrator."
+                    .to_owned());
+            }
+            Err(error) => {
+                tracing::warn!(error, "a session goes unrecorded");
+                None
+            }
+        };
+        facts.recorded = recording.is_some();
+
+        let started = facts_event(&facts, AuditKind::SessionStarted, ticket)
+            .outcome(Outcome::Success)
+            .detail("viewer_security", &*facts.viewer_security)
+            .detail("recorded", facts.recorded)
+            .detail("permissions", json!(grant.permissions))
+            .detail("rules", json!(grant.rules));
+        gateway.audit.note(facts_event(&facts, AuditKind::LoginAccepted, ticket).outcome(Outcome::Success));
+        if let Err(error) = gateway.audit.append(started).await {
+            tracing::error!(%error, "a session that cannot be audited was refused");
+            if let Some(recording) = recording {
+                recording.close("audit_failed").await.ok();
+            }
+            release(gateway, facts.id, fence).await;
+            return Err("The gateway cannot write its audit log at the moment. Tell the administrator.".to_owned());
+        }
+        tracing::info!(
+            session = %facts.id, technician = facts.technician, target = facts.target,
+            recorded = facts.recorded, "session started"
+        );
+
+        let registered = gateway.registry.enter(Entry::new(facts, grant.permissions, fence));
+        let observer = Observer::new(
+            registered.entry.clone(),
+            gateway.audit.clone(),
+            recording.clone(),
+            wanted == RecordingPolicy::Required,
+            policy.config.recording.clipboard,
+        );
+        Ok(Self { gateway: gateway.clone(), policy, target, registered, recording, observer })
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.registered.entry.facts.id
+    }
+
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(crate) fn target(&self) -> &config::Target {
+        &self.target
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        self.registered.entry.set_phase(phase);
+    }
+
+    /// An audit event of this session.
+    pub(crate) fn event(&self, kind: AuditKind) -> AuditEvent {
+        self.observer.event(kind)
+    }
+
+    /// Writes down that the target did not let us in.
+    pub(crate) fn target_refused(&self, refused: &Refused) {
+        tracing::warn!(error = %refused, target = self.target.name, "the target refused the session");
+        let event = self.event(AuditKind::TargetRefused).outcome(Outcome::Failed).message(refused.to_string());
+        self.gateway.audit.note(event);
+    }
+
+    /// What `work` comes to, unless the session is stopped first.
+    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, CloseReason> {
+        tokio::select! {
+            biased;
+            reason = self.registered.entry.stopped() => Err(reason),
+            done = work => Ok(done),
+        }
+    }
+
+    /// Relays until the session is over.
+    pub(crate) async fn relay(&mut self, viewer: Transport<TcpStream>, target: Target) -> CloseReason {
+        let Target { init, transport, facts } = target;
+        self.observer.record_event("target.connected", facts);
+        self.observer.record(Lane::Target, &init.encode());
+        let config = &self.policy.config;
+        let entry = self.registered.entry.clone();
+        let permissions = entry.permissions.subscribe();
+        let sizes = &config.limits.clipboard;
+        let bytes = |size: config::ByteSize| u32::try_from(size.bytes()).unwrap_or(u32::MAX);
+        let mut relay = VncRelay::new(RelaySettings {
+            init,
+            permissions: *permissions.borrow(),
+            clipboard: ClipboardLimits {
+                to_target: bytes(sizes.to_target),
+                from_target: bytes(sizes.from_target),
+            },
+            keystrokes: match config.recording.keystrokes {
+                Keystrokes::None => KeystrokePolicy::None,
+                Keystrokes::All => KeystrokePolicy::All,
+            },
+            store_clipboard: config.recording.clipboard,
+            limits: Limits::default(),
+        });
+        let limits =
+            relay::Limits { idle: config.limits.idle.get(), session: config.limits.session.get() };
+        let controls = relay::Controls { killed: entry.stopped(), permissions };
+        relay::run(viewer, transport, &mut relay, &mut self.observer, limits, controls).await
+    }
+
+    /// Runs the session's work; a defect in it becomes a reason to end like any other.
+    pub(crate) async fn contain<'a, F>(&'a mut self, work: impl FnOnce(&'a mut Self) -> F) -> CloseReason
+    where
+        F: Future<Output = CloseReason>,
+    {
+        AssertUnwindSafe(work(self)).catch_unwind().await.unwrap_or_else(|panic| {
+            let error = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("panic")
+                .to_owned();
+            tracing::error!(error, "a defect ended the session");
+            CloseReason::Internal { error }
+        })
+    }
+
+    /// Seals, audits and gives back everything.
+    pub(crate) async fn end(mut self, reason: CloseReason) {
+        let entry = self.registered.entry.clone();
+        entry.set_phase(Phase::Ending);
+        self.observer.finish();
+        self.observer.record_event("session.ended", json!({ "reason": reason, "message": reason.to_string() }));
+        if let CloseReason::ViewerViolation { error } | CloseReason::TargetViolation { error } = &reason {
+            let event = self.event(AuditKind::ProtocolViolation).outcome(Outcome::Failed).message(&**error);
+            self.gateway.audit.note(event);
+        }
+        if let Some(recording) = self.recording.take() {
+            match recording.close(reason.name()).await {
+                Ok(sealed) => self.gateway.audit.note(
+                    self.event(AuditKind::RecordingSealed)
+                        .outcome(Outcome::Success)
+                        .detail("root", sealed.root)
+                        .detail("bytes", sealed.bytes)
+                        .detail("segments", sealed.segments),
+                ),
+                Err(error) => drop(self.observer.recording_failed(&error)),
+            }
+        }
+        let view = entry.view(ambient::now());
+        let event = self
+            .event(AuditKind::SessionEnded)
+            .outcome(Outcome::Success)
+            .message(reason.to_string())
+            .detail("reason", reason.name())
+            .detail("seconds", view.seconds)
+            .detail("bytes_from_target", view.bytes_from_target)
+            .detail("bytes_from_viewer", view.bytes_from_viewer);
+        tracing::info!(
+            session = %self.id(), reason = %reason, seconds = view.seconds,
+            bytes_from_target = view.bytes_from_target, "session ended"
+        );
+        if let Err(error) = self.gateway.audit.append(event).await {
+            tracing::error!(%error, "the end of a session is not in the audit log; the next start adds it");
+        }
+        release(&self.gateway, self.id(), entry.fence()).await;
+    }
+}
+
+async fn open_recording(
+    gateway: &Gateway,
+    facts: &Facts,
+    grant: &Grant,
+    wanted: RecordingPolicy,
+) -> Result<Option<Recording>, String> {
+    if wanted == RecordingPolicy::Off {
+        return Ok(None);
+    }
+    let recorder = gateway.recorder.clone();
+    let id = facts.id.to_string();
+    let header = json!({ "session": facts, "permissions": grant.permissions, "rules": grant.rules });
+    let opened = tokio::task::spawn_blocking(move || recorder.open(&id, &header)).await;
+    match opened {
+        Ok(Ok(recording)) => Ok(Some(recording)),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn facts_event(facts: &Facts, kind: AuditKind, ticket: TicketId) -> AuditEvent {
+    facts.event(kind).detail("ticket", ticket.to_string())
+}
+
+async fn release(gateway: &Gateway, id: SessionId, fence: passerelle_auth::Fence) {
+    if let Err(error) = gateway.store.release(id, fence, ambient::now()).await {
+        tracing::warn!(%error, session = %id, "a lease could not be released; it will run out by itself");
+    }
+}

@@ -1,0 +1,222 @@
+//! A VNC connection, from the first byte to the last.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use passerelle_auth::{Decision, Grant, Redeemed, Refusal};
+use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
+use passerelle_vnc::viewer::{self, Pending, Presented, ViewerLeg};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tracing::Instrument as _;
+
+use super::running::{Admitted, Running};
+use super::target::{self, Target};
+use super::{CloseReason, Phase};
+use crate::gateway::Gateway;
+use crate::policy::Policy;
+use crate::{ambient, listener};
+
+/// How long a refusal is withheld: guessing is slow, and the time tells nothing of the reason.
+const REFUSAL_DELAY: Duration = Duration::from_secs(1);
+
+/// How long a viewer may take for its part of the protocol after it was admitted.
+const VIEWER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves one viewer.
+pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: SocketAddr) {
+    let span = tracing::info_span!("connection", %peer, session = tracing::field::Empty);
+    async {
+        let policy = gateway.policy();
+        let Some((pending, redeemed)) = authenticate(&gateway, &policy, stream, peer).await else { return };
+        let ticket = &redeemed.ticket;
+        match authorize(&policy, &redeemed, peer) {
+            Ok((target, grant)) => {
+                let admitted = Admitted {
+                    technician: ticket.technician.clone(),
+                    target,
+                    grant,
+                    ticket: ticket.id,
+                    protocol: "vnc",
+                    viewer_security: pending.security().name(),
+                    peer,
+                };
+                admit(&gateway, policy, admitted, pending).await;
+            }
+            Err(why) => {
+                tracing::info!(technician = ticket.technician, target = ticket.target, why, "not allowed");
+                gateway.audit.note(
+                    AuditEvent::new(AuditKind::LoginRefused)
+                        .technician(&ticket.technician)
+                        .target(&ticket.target)
+                        .address(peer)
+                        .outcome(Outcome::Refused)
+                        .message(&*why)
+                        .detail("ticket", ticket.id.to_string())
+                        .detail("code", "not_allowed"),
+                );
+                refuse(pending, &format!("You may not connect to {}: {why}.", ticket.target)).await;
+            }
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+/// Negotiates with the viewer and redeems what it presents. Nothing when it was turned away.
+async fn authenticate(
+    gateway: &Gateway,
+    policy: &Policy,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Option<(Pending<TcpStream>, Redeemed)> {
+    let place = gateway.room.enter();
+    if let Err(error) = listener::tune(&stream) {
+        tracing::debug!(%error, "the connection is gone");
+        return None;
+    }
+    let limits = &policy.config.limits;
+    let mut random = ambient::random;
+    let negotiation = viewer::negotiate(stream, &policy.viewer, &mut random);
+    let negotiated = tokio::select! {
+        negotiated = timeout(limits.handshake.get(), negotiation) => negotiated,
+        () = place.evicted() => {
+            tracing::debug!("gave way to a newer connection");
+            return None;
+        }
+    };
+    let pending = match negotiated {
+        Ok(Ok(pending)) => pending,
+        Ok(Err(error)) => {
+            tracing::info!(%error, "the viewer did not get as far as to log in");
+            return None;
+        }
+        Err(_) => {
+            tracing::debug!("the viewer did not log in in time");
+            return None;
+        }
+    };
+
+    let tickets = policy.tickets(policy.config.tickets.life.get());
+    let (address, now) = (peer.ip(), ambient::now());
+    let redeemed = match pending.presented() {
+        Presented::VncAuth(proof) => {
+            tickets.redeem_vnc(&mut |password| proof.matches(password), address, now).await
+        }
+        Presented::Password { username, password } => {
+            tickets.redeem_password(username, password, address, now).await
+        }
+    };
+    match redeemed {
+        Ok(redeemed) => Some((pending, redeemed)),
+        Err(refusal) => {
+            let login = match pending.presented() {
+                Presented::Password { username, .. } => Some(username.as_str()),
+                Presented::VncAuth(_) => None,
+            };
+            tracing::info!(reason = %refusal, login, "login refused");
+            gateway.audit.note(refusal_event(&refusal, login, pending.security().name(), peer));
+            tokio::time::sleep(REFUSAL_DELAY).await;
+            refuse(pending, refusal.for_technician()).await;
+            None
+        }
+    }
+}
+
+/// What the rules say about somebody who presented a ticket. The sentence is for the technician.
+fn authorize(
+    policy: &Policy,
+    redeemed: &Redeemed,
+    peer: SocketAddr,
+) -> Result<(passerelle_config::Target, Grant), String> {
+    let ticket = &redeemed.ticket;
+    let target = policy.config.target(&ticket.target).ok_or("the target is no longer configured")?;
+    policy.config.user(&ticket.technician).ok_or("the technician is no longer configured")?;
+    let decision = policy.decide(&ticket.technician, target, peer.ip(), ambient::now());
+    match decision.narrowed(ticket.permissions) {
+        Decision::Granted(grant) => Ok((target.clone(), grant)),
+        Decision::Denied(denial) => Err(denial.to_string()),
+    }
+}
+
+/// Runs the session of a technician who may have one.
+async fn admit(gateway: &Arc<Gateway>, policy: Arc<Policy>, admitted: Admitted, pending: Pending<TcpStream>) {
+    let mut running = match Running::begin(gateway, policy, admitted).await {
+        Ok(running) => running,
+        Err(refused) => {
+            tracing::warn!(why = refused, "the session was refused");
+            return refuse(pending, &refused).await;
+        }
+    };
+    tracing::Span::current().record("session", tracing::field::display(running.id()));
+    let reason = running.contain(|session| run(session, pending)).await;
+    running.end(reason).await;
+}
+
+/// Connects to the target, then lets the viewer in, then relays.
+async fn run(session: &mut Running, pending: Pending<TcpStream>) -> CloseReason {
+    let target = match session.unless_stopped(target::connect(session)).await {
+        Ok(Ok(target)) => target,
+        Ok(Err(refused)) => {
+            session.target_refused(&refused);
+            let error = refused.to_string();
+            refuse(pending, &format!("{}: {error}", session.target().name)).await;
+            return CloseReason::TargetRefused { error };
+        }
+        Err(reason) => {
+            refuse(pending, &format!("The session was ended: {reason}.")).await;
+            return reason;
+        }
+    };
+    let welcome = timeout(VIEWER_PATIENCE, welcome(pending, &target));
+    match session.unless_stopped(welcome).await {
+        Err(reason) => reason,
+        Ok(Err(_)) => CloseReason::ViewerFailed { error: "it did not finish the handshake in time".to_owned() },
+        Ok(Ok(Err(error))) => CloseReason::ViewerFailed { error: error.to_string() },
+        Ok(Ok(Ok(viewer))) => {
+            session.set_phase(Phase::Active);
+            session.relay(viewer, target).await
+        }
+    }
+}
+
+/// Tells the viewer that it is in, and shows it the target's desktop.
+async fn welcome(
+    pending: Pending<TcpStream>,
+    target: &Target,
+) -> Result<passerelle_vnc::Transport<TcpStream>, viewer::ViewerError> {
+    let leg: ViewerLeg<TcpStream> = pending.accept().await?;
+    leg.start(&target.init).await
+}
+
+/// Turns the viewer away with a sentence, where its protocol version has room for one.
+async fn refuse(pending: Pending<TcpStream>, why: &str) {
+    match timeout(VIEWER_PATIENCE, pending.refuse(why)).await {
+        Ok(Err(error)) => tracing::debug!(%error, "the viewer left before it was refused"),
+        Ok(Ok(())) | Err(_) => {}
+    }
+}
+
+fn refusal_event(refusal: &Refusal, login: Option<&str>, security: &str, peer: SocketAddr) -> AuditEvent {
+    let kind = match refusal {
+        Refusal::Locked(_) => AuditKind::LoginLocked,
+        _ => AuditKind::LoginRefused,
+    };
+    let mut event = AuditEvent::new(kind)
+        .address(peer)
+        .outcome(Outcome::Refused)
+        .message(refusal.to_string())
+        .detail("code", refusal.code())
+        .detail("security", security);
+    if let Some(login) = login {
+        event = event.detail("login", login.chars().take(128).collect::<String>());
+    }
+    if let Some(ticket) = refusal.ticket() {
+        event = event
+            .technician(&ticket.technician)
+            .target(&ticket.target)
+            .detail("ticket", ticket.id.to_string());
+    }
+    event
+}
