@@ -114,7 +114,7 @@ impl Writer {
     /// Signs the header, so that nothing about the recording is ever unsigned.
     pub(crate) fn begin(&mut self) -> Result<Option<ToSync>, RecordingFailed> {
         self.sign(Mark::GoesOn, String::new())?;
-        Ok(self.to_sync())
+        Ok(self.take_unsynced())
     }
 
     /// Whether something was written since the last checkpoint.
@@ -170,7 +170,7 @@ impl Writer {
             return Ok(None);
         }
         self.sign(Mark::GoesOn, String::new())?;
-        Ok(self.to_sync())
+        Ok(self.take_unsynced())
     }
 
     /// Signs and closes the segment. Nothing may be written before it is synced, so that after a power
@@ -179,7 +179,7 @@ impl Writer {
         if self.unsigned {
             self.sign(Mark::GoesOn, String::new())?;
         }
-        let sync = self.to_sync();
+        let sync = self.take_unsynced();
         if let Some(segment) = self.segment.take() {
             self.closed_bytes += segment.bytes;
         }
@@ -191,7 +191,7 @@ impl Writer {
         let duration = self.tools.clock.monotonic().saturating_sub(self.started);
         self.last_t_ms = self.last_t_ms.max(millis(duration));
         self.sign(Mark::End, end.to_owned())?;
-        let sync = self.to_sync();
+        let sync = self.take_unsynced();
         let open = self.segment.take().map_or(0, |segment| segment.bytes);
         self.closed_bytes += open;
         let sealed = Sealed {
@@ -217,7 +217,7 @@ impl Writer {
         let end = format!("failed: {why}");
         match self.sign(Mark::End, end) {
             Ok(()) => {
-                if let Some(Err((path, error))) = self.to_sync().map(|sync| sync.sync()) {
+                if let Some(Err((path, error))) = self.take_unsynced().map(|sync| sync.sync()) {
                     tracing::warn!(id = self.id, path = %path.display(), %error, "cannot sync");
                 }
             }
@@ -268,7 +268,7 @@ impl Writer {
         Ok(())
     }
 
-    fn to_sync(&mut self) -> Option<ToSync> {
+    fn take_unsynced(&mut self) -> Option<ToSync> {
         let segment = self.segment.as_ref()?;
         let dir = std::mem::take(&mut self.new_names).then(|| self.dir.clone());
         Some(ToSync { path: segment.path.clone(), segment: Arc::clone(&segment.file), dir })

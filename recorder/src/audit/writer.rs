@@ -153,7 +153,6 @@ impl LogWriter {
 
     /// Waits for events, the time of a checkpoint, or the end. Takes all that waits, so that one sync
     /// serves it.
-    #[expect(clippy::type_complexity, reason = "taken apart at the one place that calls it")]
     fn wait(&self, queue: &Queue) -> (Vec<(AuditEvent, Option<Reply>)>, u64, bool) {
         let mut waiting = lock(&queue.state);
         while !waiting.closed && waiting.events.iter().all(|(_, reply)| reply.is_none()) {

@@ -12,11 +12,11 @@ use passerelle_recorder::{
 use tempfile::TempDir;
 
 /// The real clocks.
-pub struct RealClock(Instant);
+pub(crate) struct RealClock(Instant);
 
 impl RealClock {
     #[expect(clippy::disallowed_methods, reason = "tests of timing need real time")]
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(Instant::now()))
     }
 }
@@ -34,10 +34,10 @@ impl Clock for RealClock {
 
 /// A clock that tests move.
 #[derive(Default)]
-pub struct SetClock(AtomicU64);
+pub(crate) struct SetClock(AtomicU64);
 
 impl SetClock {
-    pub fn advance(&self, time: Duration) {
+    pub(crate) fn advance(&self, time: Duration) {
         self.0.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
     }
 }
@@ -53,7 +53,7 @@ impl Clock for SetClock {
 }
 
 /// Distinct bytes for each key; good enough for tests.
-pub fn random() -> Random {
+pub(crate) fn random() -> Random {
     let state = AtomicU64::new(0x9e37_79b9_7f4a_7c15);
     Arc::new(move |bytes: &mut [u8]| {
         for byte in bytes {
@@ -68,18 +68,18 @@ pub fn random() -> Random {
 }
 
 /// A recorder in a directory of its own.
-pub struct House {
-    pub dir: TempDir,
-    pub signer: Arc<SigningKey>,
+pub(crate) struct House {
+    pub(crate) dir: TempDir,
+    pub(crate) signer: Arc<SigningKey>,
 }
 
 impl House {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let signer = SigningKey::from_seed(&[42; 32]).unwrap();
         Self { dir: tempfile::tempdir().unwrap(), signer: Arc::new(signer) }
     }
 
-    pub fn settings(&self) -> RecorderSettings {
+    pub(crate) fn settings(&self) -> RecorderSettings {
         RecorderSettings {
             directory: self.recordings(),
             recipients: Vec::new(),
@@ -89,43 +89,43 @@ impl House {
         }
     }
 
-    pub fn recorder(&self, clock: Arc<dyn Clock>) -> Recorder {
+    pub(crate) fn recorder(&self, clock: Arc<dyn Clock>) -> Recorder {
         self.recorder_with(clock, Arc::new(LocalDisk))
     }
 
-    pub fn recorder_with(&self, clock: Arc<dyn Clock>, sink: Arc<dyn SegmentSink>) -> Recorder {
+    pub(crate) fn recorder_with(&self, clock: Arc<dyn Clock>, sink: Arc<dyn SegmentSink>) -> Recorder {
         let signer = Arc::clone(&self.signer);
         Recorder::start_with_sink(self.settings(), signer, clock, random(), sink).unwrap()
     }
 
-    pub fn recordings(&self) -> PathBuf {
+    pub(crate) fn recordings(&self) -> PathBuf {
         self.dir.path().join("recordings")
     }
 
-    pub fn recording(&self, id: &str) -> PathBuf {
+    pub(crate) fn recording(&self, id: &str) -> PathBuf {
         self.recordings().join(id)
     }
 
-    pub fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         Identity::load(&self.dir.path().join("identity")).unwrap()
     }
 
-    pub fn verify(&self, id: &str) -> Verification {
+    pub(crate) fn verify(&self, id: &str) -> Verification {
         self.verify_dir(&self.recording(id))
     }
 
-    pub fn verify_dir(&self, dir: &Path) -> Verification {
+    pub(crate) fn verify_dir(&self, dir: &Path) -> Verification {
         verify(dir, &self.signer.public_key()).unwrap()
     }
 
-    pub fn entries(&self, id: &str) -> Vec<Entry> {
+    pub(crate) fn entries(&self, id: &str) -> Vec<Entry> {
         let reader = Reader::open(&self.recording(id), &self.identity()).unwrap();
         reader.map(Result::unwrap).collect()
     }
 }
 
 /// Copies the files of a recording.
-pub fn copy_dir(from: &Path, to: &Path) {
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -134,6 +134,6 @@ pub fn copy_dir(from: &Path, to: &Path) {
 }
 
 /// A runtime for one thread with real time.
-pub fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }

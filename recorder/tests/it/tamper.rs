@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerelle_recorder::{Lane, PublicKey, Reader, SigningKey, Verdict, Verification, verify};
+use passerelle_recorder::{Entry, Lane, PublicKey, Reader, SigningKey, Verdict, Verification, verify};
 use serde_json::json;
 
 use crate::support::{House, SetClock, block_on, copy_dir};
@@ -17,10 +17,9 @@ fn sealed(house: &House, id: &str, segments: usize) -> PathBuf {
     for segment in 1..=segments {
         recording.append(Lane::Target, format!("screen {segment}").as_bytes()).unwrap();
         recording.append(Lane::Viewer, b"key").unwrap();
-        let path = house.recording(id).join(format!("{segment:06}.seg"));
-        let size = || std::fs::metadata(&path).map_or(0, |facts| facts.len());
         // A lone checkpoint is not enough.
-        while size() < 200 {
+        let written = |entry: &Entry| entry.bytes == format!("screen {segment}").as_bytes();
+        while !house.entries(id).iter().any(written) {
             clock.advance(Duration::from_millis(10));
             std::thread::sleep(Duration::from_millis(10));
         }
