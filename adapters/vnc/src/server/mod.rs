@@ -13,6 +13,9 @@ mod serve;
 mod session;
 mod zrle;
 
+#[cfg(test)]
+mod tests;
+
 pub use admit::{AdmitError, admit};
 pub use screen::{Screen, ViewerId};
 pub use serve::{Activity, ServeError, ViewerEvent, serve};

@@ -75,7 +75,9 @@ pub(super) struct View<'a> {
 
 impl Screen {
     /// A screen that shows `framebuffer`. Viewers show `name` as their window's title.
-    pub fn new(name: impl Into<String>, framebuffer: Framebuffer, cursor: Cursor) -> Self {
+    pub fn new(name: impl Into<String>, mut framebuffer: Framebuffer, cursor: Cursor) -> Self {
+        // Nobody has seen anything yet.
+        framebuffer.take_damage();
         let state = State { name: name.into(), framebuffer, cursor, last_viewer: 0, seats: BTreeMap::new() };
         Self(Arc::new(Mutex::new(state)))
     }
