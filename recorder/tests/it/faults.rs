@@ -65,7 +65,8 @@ fn a_full_disk_ends_the_recording_and_keeps_what_was_written() {
     for left in [500, 5_000, 300_000, 300_111] {
         let house = House::new();
         let disk = SmallDisk::default();
-        disk.0.left.store(left, Ordering::Relaxed);
+        let small = Arc::clone(&disk.0);
+        small.left.store(left, Ordering::Relaxed);
         let recorder = house.recorder_with(RealClock::new(), Arc::new(disk));
         let recording = recorder.open("a", &json!(null)).unwrap();
         let error = block_on(async {
@@ -95,13 +96,13 @@ fn a_full_disk_ends_the_recording_and_keeps_what_was_written() {
         let entries = house.entries("a");
         assert!(entries.iter().all(|entry| entry.bytes == [7; 1000]));
         if left >= 300_000 {
-            // Cutting the unfinished batch off makes room for the end.
-            assert!(
-                matches!(&verification.verdict, Verdict::Sealed { end, .. } if end.starts_with("failed: ")),
-                "{verification}"
-            );
             assert!(!entries.is_empty());
         }
+        // Cutting the unfinished record off makes room for the end, nearly always.
+        let room = small.left.load(Ordering::Relaxed);
+        let ended =
+            matches!(&verification.verdict, Verdict::Sealed { end, .. } if end.starts_with("failed: "));
+        assert!(ended || room < 400, "{room} bytes are free, but: {verification}");
     }
 }
 
