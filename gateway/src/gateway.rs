@@ -296,7 +296,8 @@ impl Gateway {
             return Ok(None);
         };
         entry.stop(CloseReason::Killed { by: by.to_owned(), why: why.clone() });
-        let mut event = entry.facts.event(AuditKind::SessionKilled).outcome(Outcome::Success).detail("by", by);
+        let mut event =
+            entry.facts.event(AuditKind::SessionKilled).outcome(Outcome::Success).detail("by", by);
         event.message.clone_from(&why);
         self.audit.append(event).await?;
         let revocation = Revocation { by: by.to_owned(), reason: why.unwrap_or_default() };
@@ -347,9 +348,8 @@ fn recorder_settings(config: &Config) -> RecorderSettings {
 }
 
 fn recovery_event(recording: &Recovered) -> AuditEvent {
-    let event = AuditEvent::new(AuditKind::RecordingInterrupted)
-        .session(&recording.id)
-        .outcome(Outcome::Failed);
+    let event =
+        AuditEvent::new(AuditKind::RecordingInterrupted).session(&recording.id).outcome(Outcome::Failed);
     match &recording.outcome {
         RecoveryOutcome::Sealed { root, until, torn_bytes } => event
             .message(format!("found open and sealed; whole until {:.1} s", until.as_secs_f64()))

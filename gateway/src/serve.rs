@@ -46,11 +46,8 @@ pub(crate) async fn serve(path: &Path) -> Result<(), ServeError> {
     }
     let mut signals = Signals::take().map_err(ServeError::Signals)?;
     let running = Running::start(loaded.config).await?;
-    loop {
-        match signals.next().await {
-            Order::Reload => running.gateway.reload(path).await,
-            Order::Stop => break,
-        }
+    while let Order::Reload = signals.next().await {
+        running.gateway.reload(path).await;
     }
     running.stop(&mut signals).await
 }
@@ -122,7 +119,11 @@ impl Running {
         self.connections.close();
         let drain = self.gateway.policy().config.limits.drain.get();
         let sessions = self.gateway.registry.all().len();
-        tracing::info!(sessions, drain_seconds = drain.as_secs(), "stopping: no more connections are accepted");
+        tracing::info!(
+            sessions,
+            drain_seconds = drain.as_secs(),
+            "stopping: no more connections are accepted"
+        );
         self.gateway.room.evict_all();
         tokio::select! {
             () = self.connections.wait() => {}
@@ -137,7 +138,10 @@ impl Running {
         self.helpers.close();
         self.helpers.wait().await;
         std::fs::remove_file(&self.socket).ok();
-        self.gateway.audit.append(AuditEvent::new(AuditKind::GatewayStopped).outcome(Outcome::Success)).await?;
+        self.gateway
+            .audit
+            .append(AuditEvent::new(AuditKind::GatewayStopped).outcome(Outcome::Success))
+            .await?;
         self.gateway.audit.close().await?;
         tracing::info!("stopped");
         Ok(())

@@ -55,7 +55,9 @@ fn segment(id: &str) -> Result<&str, CliError> {
     if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) {
         Ok(id)
     } else {
-        Err(CliError::usage("a session's name has letters and digits only; `passerelle sessions list` shows them"))
+        Err(CliError::usage(
+            "a session's name has letters and digits only; `passerelle sessions list` shows them",
+        ))
     }
 }
 
@@ -84,7 +86,7 @@ fn show(view: &View, output: Json) -> Result<(), CliError> {
     }
     let View { facts, phase, permissions, seconds, bytes_from_viewer, bytes_from_target } = view;
     let permissions: Vec<_> = permissions.iter().map(|permission| permission.name()).collect();
-    let mut table = Table::new(&["SESSION", &""]);
+    let mut table = Table::new(&["SESSION", ""]);
     for (what, value) in [
         ("id", facts.id.to_string()),
         ("technician", facts.technician.clone()),

@@ -21,8 +21,9 @@ pub(crate) async fn run(args: TicketArgs, config: &Path) -> Result<ExitCode, Cli
             .permissions
             .map(|list| list.into_iter().map(Permission::name).map(str::to_owned).collect()),
     };
-    let ticket: TicketAnswer =
-        control::call(&places.control, Method::POST, "/v1/tickets", Some(&request)).await.map_err(CliError::new)?;
+    let ticket: TicketAnswer = control::call(&places.control, Method::POST, "/v1/tickets", Some(&request))
+        .await
+        .map_err(CliError::new)?;
     if args.output.json {
         print_json(&ticket)?;
     } else {

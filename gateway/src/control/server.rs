@@ -138,5 +138,8 @@ async fn note_recording_access(
 
 fn unknown_session(id: &str) -> Refusal {
     let id: String = id.chars().take(40).collect();
-    Refusal(StatusCode::NOT_FOUND, format!("no session {id} runs; `passerelle sessions list` shows those that do"))
+    Refusal(
+        StatusCode::NOT_FOUND,
+        format!("no session {id} runs; `passerelle sessions list` shows those that do"),
+    )
 }

@@ -112,7 +112,10 @@ pub(crate) async fn run(options: Options) -> Result<(), DemoError> {
 }
 
 /// Shows a new ticket for the first desktop and says until when it can be used.
-async fn show_ticket(running: &Running, address: SocketAddr) -> Result<passerelle_auth::Timestamp, DemoError> {
+async fn show_ticket(
+    running: &Running,
+    address: SocketAddr,
+) -> Result<passerelle_auth::Timestamp, DemoError> {
     let request = TicketRequest {
         technician: TECHNICIAN.to_owned(),
         target: DESKTOPS[0].to_owned(),
@@ -177,7 +180,7 @@ fn instructions(address: SocketAddr, ticket: &TicketAnswer) -> String {
          \x20   VNC_PASSWORD={vnc_password} vncviewer -SecurityTypes VncAuth {host}::{port}\n\
          \x20   remmina -c vnc://{host}:{port}\n\
          \x20   open vnc://{host}:{port}                  (Mac: Screen Sharing)\n\
-         \x20   vncdo -s {host}::{port} -p {vnc_password} type hello capture demo.png\n"
+         \x20   vncdo -s {host}::{port} -u {username} -p {ticket} type hello capture demo.png\n"
     )
 }
 

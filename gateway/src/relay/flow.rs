@@ -63,11 +63,6 @@ impl Flow {
         self.ready > 0 || !self.then.is_empty()
     }
 
-    /// Whether there is room to receive more.
-    pub(super) fn has_room(&self) -> bool {
-        self.end < self.buffer.len()
-    }
-
     /// `count` bytes were received.
     pub(super) fn received(&mut self, count: usize) {
         self.end += count;

@@ -94,7 +94,9 @@ where
         if let Some(reason) = observer.take_failure() {
             return reason;
         }
-        if let Some(reason) = leaving.take_if(|_| !upward.has_outgoing() && !downward.has_outgoing() && !viewer_unflushed && !target_unflushed) {
+        if let Some(reason) = leaving.take_if(|_| {
+            !upward.has_outgoing() && !downward.has_outgoing() && !viewer_unflushed && !target_unflushed
+        }) {
             return reason;
         }
         if !relaxing && (upward.is_large() || downward.is_large()) {

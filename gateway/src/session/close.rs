@@ -32,8 +32,6 @@ pub(crate) enum CloseReason {
     Shutdown,
     /// What must be recorded could not be.
     RecordingFailed { error: String },
-    /// What must be audited could not be.
-    AuditFailed { error: String },
     /// The store no longer knows the session, or could not be asked for too long.
     LeaseLost { error: String },
     /// A defect of the gateway; the log has its trace.
@@ -56,7 +54,6 @@ impl CloseReason {
             Self::TooLong => "too_long",
             Self::Shutdown => "shutdown",
             Self::RecordingFailed { .. } => "recording_failed",
-            Self::AuditFailed { .. } => "audit_failed",
             Self::LeaseLost { .. } => "lease_lost",
             Self::Internal { .. } => "internal",
         }
@@ -79,7 +76,6 @@ impl fmt::Display for CloseReason {
             Self::TooLong => f.write_str("the session reached limits.session"),
             Self::Shutdown => f.write_str("the gateway was stopped"),
             Self::RecordingFailed { error } => write!(f, "the recording failed: {error}"),
-            Self::AuditFailed { error } => write!(f, "the audit log failed: {error}"),
             Self::LeaseLost { error } => write!(f, "the session's lease was lost: {error}"),
             Self::Internal { error } => write!(f, "internal error: {error}"),
         }

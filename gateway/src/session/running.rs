@@ -78,10 +78,14 @@ impl Running {
                 gateway.audit.note(refused(&message).detail("code", "session_limit"));
                 return Err(message);
             }
-            Ok(Lease::Revoked(revocation)) => return Err(format!("The session was ended by {}.", revocation.by)),
+            Ok(Lease::Revoked(revocation)) => {
+                return Err(format!("The session was ended by {}.", revocation.by));
+            }
             Err(error) => {
                 tracing::error!(%error, "no session can be leased");
-                return Err("The gateway cannot start sessions at the moment. Try again in a minute.".to_owned());
+                return Err(
+                    "The gateway cannot start sessions at the moment. Try again in a minute.".to_owned()
+                );
             }
         };
         let recording = match open_recording(gateway, &facts, &grant, wanted).await {
@@ -118,7 +122,9 @@ impl Running {
                 recording.close("audit_failed").await.ok();
             }
             release(gateway, facts.id, fence).await;
-            return Err("The gateway cannot write its audit log at the moment. Tell the administrator.".to_owned());
+            return Err(
+                "The gateway cannot write its audit log at the moment. Tell the administrator.".to_owned()
+            );
         }
         tracing::info!(
             session = %facts.id, technician = facts.technician, target = facts.target,
@@ -164,7 +170,8 @@ impl Running {
     /// Writes down that the target did not let us in.
     pub(crate) fn target_refused(&self, refused: &Refused) {
         tracing::warn!(error = %refused, target = self.target.name, "the target refused the session");
-        let event = self.event(AuditKind::TargetRefused).outcome(Outcome::Failed).message(refused.to_string());
+        let event =
+            self.event(AuditKind::TargetRefused).outcome(Outcome::Failed).message(refused.to_string());
         self.gateway.audit.note(event);
     }
 
@@ -201,8 +208,7 @@ impl Running {
             store_clipboard: config.recording.clipboard,
             limits: Limits::default(),
         });
-        let limits =
-            relay::Limits { idle: config.limits.idle.get(), session: config.limits.session.get() };
+        let limits = relay::Limits { idle: config.limits.idle.get(), session: config.limits.session.get() };
         let controls = relay::Controls { killed: entry.stopped(), permissions };
         relay::run(viewer, transport, &mut relay, &mut self.observer, limits, controls).await
     }
@@ -229,7 +235,8 @@ impl Running {
         let entry = self.registered.entry.clone();
         entry.set_phase(Phase::Ending);
         self.observer.finish();
-        self.observer.record_event("session.ended", json!({ "reason": reason, "message": reason.to_string() }));
+        self.observer
+            .record_event("session.ended", json!({ "reason": reason, "message": reason.to_string() }));
         if let CloseReason::ViewerViolation { error } | CloseReason::TargetViolation { error } = &reason {
             let event = self.event(AuditKind::ProtocolViolation).outcome(Outcome::Failed).message(&**error);
             self.gateway.audit.note(event);
@@ -277,7 +284,9 @@ async fn open_recording(
     }
     let recorder = gateway.recorder.clone();
     let id = facts.id.to_string();
-    let header = json!({ "session": facts, "permissions": grant.permissions, "rules": grant.rules });
+    let mut header = json!(facts);
+    header["permissions"] = json!(grant.permissions);
+    header["rules"] = json!(grant.rules);
     let opened = tokio::task::spawn_blocking(move || recorder.open(&id, &header)).await;
     match opened {
         Ok(Ok(recording)) => Ok(Some(recording)),

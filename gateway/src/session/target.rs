@@ -55,7 +55,11 @@ pub(crate) async fn connect(session: &Running) -> Result<Target, Refused> {
     let config = session.target();
     let credentials = TargetCredentials {
         username: config.credentials.username.clone(),
-        password: config.credentials.password.as_ref().map(|secret| Zeroizing::new(secret.expose().to_owned())),
+        password: config
+            .credentials
+            .password
+            .as_ref()
+            .map(|secret| Zeroizing::new(secret.expose().to_owned())),
     };
     let mut settings = session.policy().target_settings(config, &credentials, ambient::wall());
     loop {
@@ -105,7 +109,11 @@ async fn login(
 }
 
 /// Decides whether to trust the target's certificate, before any credential is sent.
-async fn judge(session: &Running, config: &config::Target, certificate: &PeerCertificate) -> Result<(), Refused> {
+async fn judge(
+    session: &Running,
+    config: &config::Target,
+    certificate: &PeerCertificate,
+) -> Result<(), Refused> {
     let fingerprint = certificate.fingerprint;
     let policy = match &config.tls.policy {
         CertificatePolicy::Ca { .. } => passerelle_vnc::CertificatePolicy::Ca,

@@ -172,7 +172,9 @@ async fn run(session: &mut Running, pending: Pending<TcpStream>) -> CloseReason 
     let welcome = timeout(VIEWER_PATIENCE, welcome(pending, &target));
     match session.unless_stopped(welcome).await {
         Err(reason) => reason,
-        Ok(Err(_)) => CloseReason::ViewerFailed { error: "it did not finish the handshake in time".to_owned() },
+        Ok(Err(_)) => {
+            CloseReason::ViewerFailed { error: "it did not finish the handshake in time".to_owned() }
+        }
         Ok(Ok(Err(error))) => CloseReason::ViewerFailed { error: error.to_string() },
         Ok(Ok(Ok(viewer))) => {
             session.set_phase(Phase::Active);
@@ -192,9 +194,8 @@ async fn welcome(
 
 /// Turns the viewer away with a sentence, where its protocol version has room for one.
 async fn refuse(pending: Pending<TcpStream>, why: &str) {
-    match timeout(VIEWER_PATIENCE, pending.refuse(why)).await {
-        Ok(Err(error)) => tracing::debug!(%error, "the viewer left before it was refused"),
-        Ok(Ok(())) | Err(_) => {}
+    if let Ok(Err(error)) = timeout(VIEWER_PATIENCE, pending.refuse(why)).await {
+        tracing::debug!(%error, "the viewer left before it was refused");
     }
 }
 

@@ -148,11 +148,11 @@ impl Layout {
     /// The place of a point of the desktop on the sheet, if it lies there.
     pub(super) fn on_sheet(&self, point: (f32, f32)) -> Option<(f32, f32)> {
         let on_card = (point.0 - self.pad.x, point.1 - self.pad.y);
-        self.sheet().contains(on_card).then(|| self.to_sheet(point))
+        self.sheet().contains(on_card).then(|| self.relative_to_sheet(point))
     }
 
     /// A point of the desktop, relative to the sheet's corner.
-    pub(super) fn to_sheet(&self, point: (f32, f32)) -> (f32, f32) {
+    pub(super) fn relative_to_sheet(&self, point: (f32, f32)) -> (f32, f32) {
         let sheet = self.sheet();
         (point.0 - self.pad.x - sheet.x, point.1 - self.pad.y - sheet.y)
     }

@@ -13,7 +13,7 @@ use passerelle_vnc::server::{self, Activity, Screen, ViewerEvent, ViewerId};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use zeroize::Zeroizing;
@@ -49,6 +49,8 @@ pub(crate) async fn serve(
     let mut connections = JoinSet::new();
     let mut frames = tokio::time::interval(FRAME);
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick is now.
+    let started = frames.tick().await;
     loop {
         tokio::select! {
             () = cancel.cancelled() => break,
@@ -72,7 +74,7 @@ pub(crate) async fn serve(
                 desktop.show();
             }
             now = frames.tick(), if desktop.screen.viewers() > 0 => {
-                desktop.scene.advance(now - desktop.started);
+                desktop.scene.advance(now.duration_since(started));
                 desktop.show();
             }
         }
@@ -106,7 +108,6 @@ async fn attend(
 struct Desktop {
     scene: Scene,
     screen: Screen,
-    started: Instant,
 }
 
 impl Desktop {
@@ -115,7 +116,7 @@ impl Desktop {
         let mut framebuffer = Framebuffer::new(FIRST_SIZE)?;
         paint::paint_all(&mut scene, &mut framebuffer);
         let screen = Screen::new(NAME, framebuffer, cursor::arrow());
-        Ok(Self { scene, screen, started: Instant::now() })
+        Ok(Self { scene, screen })
     }
 
     fn handle(&mut self, ViewerEvent { viewer, activity }: ViewerEvent) {

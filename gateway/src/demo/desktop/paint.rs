@@ -14,6 +14,7 @@ const SUNKEN: Colour = Colour(0x11_1b2e);
 const EDGE: Colour = Colour(0x31_4158);
 const TEXT: Colour = Colour(0xe2_e8f0);
 const MUTED: Colour = Colour(0x94_a3b8);
+const FAINT: Colour = Colour(0x64_748b);
 const ACCENT: Colour = Colour(0x2d_d4bf);
 const CONTROL: Colour = Colour(0x2b_3a55);
 const CONTROL_HOVERED: Colour = Colour(0x3b_4f72);
@@ -244,7 +245,7 @@ fn clipboard(scene: &Scene, canvas: &mut Canvas, place: Place) {
         let inner = field.inset(8.0);
         let pitch = Font::BODY.line() + 2.0;
         canvas.text((inner.x, inner.y), label, Font::BODY, MUTED);
-        let colour = if text.is_some() { TEXT } else { CONTROL_HOVERED };
+        let colour = if text.is_some() { TEXT } else { FAINT };
         let room = fitting(inner.height - pitch, pitch);
         let columns = fitting(inner.width, Font::BODY.advance());
         let mut lines = wrap(text.unwrap_or(hint), columns);

@@ -218,13 +218,13 @@ impl Scene {
                 }),
             },
             (true, true, Some(Hold::Pen)) => {
-                self.extend_stroke(viewer, self.layout.to_sheet(at));
+                self.extend_stroke(viewer, self.layout.relative_to_sheet(at));
                 Some(Hold::Pen)
             }
             (true, false, Some(Hold::Pen)) => {
                 // A release elsewhere than the last move: the viewer coalesced the moves between.
                 if at != before {
-                    self.extend_stroke(viewer, self.layout.to_sheet(at));
+                    self.extend_stroke(viewer, self.layout.relative_to_sheet(at));
                 }
                 None
             }
