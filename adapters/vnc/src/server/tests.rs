@@ -53,7 +53,7 @@ fn framebuffer(size: Size) -> Framebuffer {
 }
 
 fn arrow() -> Cursor {
-    let pixels = (0..9 * 3).map(|i| if i % 4 == 0 { 0 } else { 0xff00_0000 | i * 0x09_0501 }).collect();
+    let pixels = (0..9 * 3).map(|i| if i % 4 == 0 { 0 } else { 0xff00_0000 | (i * 0x09_0501) }).collect();
     Cursor::new(Size { width: 9, height: 3 }, (4, 1), pixels).unwrap()
 }
 
