@@ -23,8 +23,11 @@ fn prefixed(head: &[u8], len: u32, extra: usize) -> Vec<u8> {
     [head, &len.to_be_bytes(), &vec![7; extra + len as usize]].concat()
 }
 
-/// Each row: format, encoding, size of the rectangle, a payload that fits exactly.
-fn fitting() -> Vec<(PixelFormat, Encoding, (u16, u16), Vec<u8>)> {
+/// A pixel format, an encoding, the size of a rectangle, and what follows its head.
+type Case = (PixelFormat, Encoding, (u16, u16), Vec<u8>);
+
+/// Payloads that fit exactly.
+fn fitting() -> Vec<Case> {
     use Encoding as E;
     let tight = |control: u8, rest: &[u8], zeros_: usize| zeros(&[&[control], rest].concat(), zeros_);
     vec![
@@ -131,50 +134,50 @@ fn what_makes_no_sense_in_a_rectangle_is_refused() {
     use ServerViolation as V;
     let length = |encoding, len: u32, most| V::ImplausibleLength { encoding, len, most };
     let slack = 64 << 10;
-    let cases: Vec<(PixelFormat, E, (u16, u16), Vec<u8>, V)> = vec![
-        (BGRX, E::HEXTILE, (16, 16), vec![0b10_0000], V::HextileMask(32)),
-        (BGRX, E::TRLE, (3, 2), vec![17], V::TrleSubencoding(17)),
-        (BGRX, E::TRLE, (3, 2), vec![126], V::TrleSubencoding(126)),
-        (BGRX, E::TRLE, (3, 2), vec![127], V::TrlePaletteMissing),
-        (BGRX, E::TRLE, (3, 2), vec![129], V::TrlePaletteMissing),
-        (BGRX, E::TRLE, (3, 2), vec![128, 1, 1, 1, 6], V::TrleRunTooLong),
-        (BGRX, E::TRLE, (3, 2), vec![128, 1, 1, 1, 255], V::TrleRunTooLong),
-        (BGRX, E::TRLE, (3, 2), vec![130, 1, 1, 1, 2, 2, 2, 0x81, 6], V::TrleRunTooLong),
-        (BGRX, E::TRLE, (3, 2), vec![130, 1, 1, 1, 2, 2, 2, 2], V::TrlePaletteIndex { index: 2, palette: 2 }),
-        (BGRX, E::TIGHT, (64, 64), vec![0xb0], V::TightControl(0xb0)),
-        (BGRX, E::TIGHT, (64, 64), vec![0xff], V::TightControl(0xff)),
-        (BGRX, E::TIGHT, (64, 64), vec![0xa0], V::TightControl(0xa0)),
-        (BGRX, E::TIGHT, (64, 64), vec![0x40, 3], V::TightFilter(3)),
-        (INDEXED, E::TIGHT, (64, 64), vec![0x40, 2], V::TightFilter(2)),
-        (BGRX, E::TIGHT, (64, 64), vec![0x40, 1, 0], V::TightPaletteOfOne),
-        (BGRX, E::RRE, (3, 2), vec![0, 0, 0, 7], V::TooManySubrectangles { count: 7, pixels: 6 }),
-        (BGRX, E::CORRE, (3, 2), vec![255; 4], V::TooManySubrectangles { count: u32::MAX, pixels: 6 }),
-        (BGRX, E::ZLIB, (3, 2), vec![255; 4], length(E::ZLIB, u32::MAX, 54 + slack)),
-        (BGRX, E::ZRLE, (3, 2), vec![0x80, 0, 0, 0], length(E::ZRLE, 1 << 31, 54 + slack)),
-        (INDEXED, E::ZYWRLE, (3, 2), vec![0, 1, 0, 19], length(E::ZYWRLE, 65555, 18 + slack)),
-        (BGRX, E::H264, (3, 2), vec![255; 8], length(E::H264, u32::MAX, 54 + slack)),
-        (BGRX, E::CURSOR, (1025, 1), vec![], V::CursorSize { width: 1025, height: 1 }),
-        (BGRX, E::CURSOR, (65535, 65535), vec![], V::CursorSize { width: 65535, height: 65535 }),
-        (BGRX, E::X_CURSOR, (1, 1025), vec![], V::CursorSize { width: 1, height: 1025 }),
-        (BGRX, E::CURSOR_WITH_ALPHA, (9, 2), vec![0, 0, 0, 7], V::CursorEncoding(E::TIGHT)),
-        (BGRX, E::CURSOR_WITH_ALPHA, (9, 2), vec![0, 0, 0, 1], V::CursorEncoding(E::COPY_RECT)),
+    let cases: Vec<(Case, V)> = vec![
+        ((BGRX, E::HEXTILE, (16, 16), vec![0b10_0000]), V::HextileMask(32)),
+        ((BGRX, E::TRLE, (3, 2), vec![17]), V::TrleSubencoding(17)),
+        ((BGRX, E::TRLE, (3, 2), vec![126]), V::TrleSubencoding(126)),
+        ((BGRX, E::TRLE, (3, 2), vec![127]), V::TrlePaletteMissing),
+        ((BGRX, E::TRLE, (3, 2), vec![129]), V::TrlePaletteMissing),
+        ((BGRX, E::TRLE, (3, 2), vec![128, 1, 1, 1, 6]), V::TrleRunTooLong),
+        ((BGRX, E::TRLE, (3, 2), vec![128, 1, 1, 1, 255]), V::TrleRunTooLong),
+        ((BGRX, E::TRLE, (3, 2), vec![130, 1, 1, 1, 2, 2, 2, 0x81, 6]), V::TrleRunTooLong),
         (
-            BGRX,
-            E::CURSOR_WITH_ALPHA,
-            (9, 2),
-            vec![255, 255, 254, 198],
+            (BGRX, E::TRLE, (3, 2), vec![130, 1, 1, 1, 2, 2, 2, 2]),
+            V::TrlePaletteIndex { index: 2, palette: 2 },
+        ),
+        ((BGRX, E::TIGHT, (64, 64), vec![0xb0]), V::TightControl(0xb0)),
+        ((BGRX, E::TIGHT, (64, 64), vec![0xff]), V::TightControl(0xff)),
+        ((BGRX, E::TIGHT, (64, 64), vec![0xa0]), V::TightControl(0xa0)),
+        ((BGRX, E::TIGHT, (64, 64), vec![0x40, 3]), V::TightFilter(3)),
+        ((INDEXED, E::TIGHT, (64, 64), vec![0x40, 2]), V::TightFilter(2)),
+        ((BGRX, E::TIGHT, (64, 64), vec![0x40, 1, 0]), V::TightPaletteOfOne),
+        ((BGRX, E::RRE, (3, 2), vec![0, 0, 0, 7]), V::TooManySubrectangles { count: 7, pixels: 6 }),
+        ((BGRX, E::CORRE, (3, 2), vec![255; 4]), V::TooManySubrectangles { count: u32::MAX, pixels: 6 }),
+        ((BGRX, E::ZLIB, (3, 2), vec![255; 4]), length(E::ZLIB, u32::MAX, 54 + slack)),
+        ((BGRX, E::ZRLE, (3, 2), vec![0x80, 0, 0, 0]), length(E::ZRLE, 1 << 31, 54 + slack)),
+        ((INDEXED, E::ZYWRLE, (3, 2), vec![0, 1, 0, 19]), length(E::ZYWRLE, 65555, 18 + slack)),
+        ((BGRX, E::H264, (3, 2), vec![255; 8]), length(E::H264, u32::MAX, 54 + slack)),
+        ((BGRX, E::CURSOR, (1025, 1), vec![]), V::CursorSize { width: 1025, height: 1 }),
+        ((BGRX, E::CURSOR, (65535, 65535), vec![]), V::CursorSize { width: 65535, height: 65535 }),
+        ((BGRX, E::X_CURSOR, (1, 1025), vec![]), V::CursorSize { width: 1, height: 1025 }),
+        ((BGRX, E::CURSOR_WITH_ALPHA, (9, 2), vec![0, 0, 0, 7]), V::CursorEncoding(E::TIGHT)),
+        ((BGRX, E::CURSOR_WITH_ALPHA, (9, 2), vec![0, 0, 0, 1]), V::CursorEncoding(E::COPY_RECT)),
+        (
+            (BGRX, E::CURSOR_WITH_ALPHA, (9, 2), vec![255, 255, 254, 198]),
             V::CursorEncoding(E::CURSOR_WITH_ALPHA),
         ),
-        (BGRX, E::DESKTOP_SIZE, (0, 0), vec![], V::DesktopSize { width: 0, height: 0 }),
-        (BGRX, E::DESKTOP_SIZE, (65535, 65535), vec![], V::DesktopSize { width: 65535, height: 65535 }),
-        (BGRX, E::DESKTOP_NAME, (0, 0), vec![0, 0, 16, 1], V::NameTooLong(4097)),
-        (BGRX, E::DESKTOP_NAME, (0, 0), vec![255; 4], V::NameTooLong(u32::MAX)),
-        (BGRX, Encoding(21), (3, 2), vec![], V::EncodingNotOffered(Encoding(21))),
-        (BGRX, Encoding(1000), (3, 2), vec![], V::EncodingNotOffered(Encoding(1000))),
-        (BGRX, Encoding(-32), (3, 2), vec![], V::EncodingNotOffered(Encoding(-32))),
-        (BGRX, E::FENCE, (3, 2), vec![], V::EncodingNotOffered(E::FENCE)),
+        ((BGRX, E::DESKTOP_SIZE, (0, 0), vec![]), V::DesktopSize { width: 0, height: 0 }),
+        ((BGRX, E::DESKTOP_SIZE, (65535, 65535), vec![]), V::DesktopSize { width: 65535, height: 65535 }),
+        ((BGRX, E::DESKTOP_NAME, (0, 0), vec![0, 0, 16, 1]), V::NameTooLong(4097)),
+        ((BGRX, E::DESKTOP_NAME, (0, 0), vec![255; 4]), V::NameTooLong(u32::MAX)),
+        ((BGRX, Encoding(21), (3, 2), vec![]), V::EncodingNotOffered(Encoding(21))),
+        ((BGRX, Encoding(1000), (3, 2), vec![]), V::EncodingNotOffered(Encoding(1000))),
+        ((BGRX, Encoding(-32), (3, 2), vec![]), V::EncodingNotOffered(Encoding(-32))),
+        ((BGRX, E::FENCE, (3, 2), vec![]), V::EncodingNotOffered(E::FENCE)),
     ];
-    for (format, encoding, (width, height), payload, violation) in cases {
+    for ((format, encoding, (width, height), payload), violation) in cases {
         let bytes = update(&[rectangle(at(0, 0, width, height), encoding, &payload)]);
         for chunk in [1, bytes.len()] {
             let (_, outcome) = frame(&mut framer_with(format), bytes.chunks(chunk), Reach::Buffer);
