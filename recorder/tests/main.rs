@@ -1,4 +1,5 @@
 //! Recordings and the audit log from the outside, on real files.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 #[path = "it/audit.rs"]
 mod audit;
