@@ -64,6 +64,13 @@ impl PeerCertificate {
     }
 }
 
+/// The first and the last second of a certificate's validity since the Unix epoch.
+pub(crate) fn validity(der: &[u8]) -> Option<(u64, u64)> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let validity = certificate.tbs_certificate().validity();
+    Some((validity.not_before.to_unix_duration().as_secs(), validity.not_after.to_unix_duration().as_secs()))
+}
+
 /// Which certificates of a target are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificatePolicy {

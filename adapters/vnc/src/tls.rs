@@ -4,16 +4,17 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
-use crate::certificate::PeerCertificate;
+use crate::certificate::{PeerCertificate, validity};
 use crate::transport::{Metered, Transport};
 
 /// Performs the handshake as the client and tells what certificate the peer has.
@@ -59,6 +60,7 @@ impl TimeProvider for Fixed {
 struct NotingVerifier {
     /// `None` when there are no roots, with which webpki's verifier cannot be made.
     webpki: Option<Arc<WebPkiServerVerifier>>,
+    roots: Arc<RootCertStore>,
     provider: Arc<CryptoProvider>,
     verdict: Mutex<Option<Result<(), String>>>,
 }
@@ -67,8 +69,39 @@ impl NotingVerifier {
     fn new(roots: &Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Self {
         let webpki =
             WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider)).build();
-        Self { webpki: webpki.ok(), provider: Arc::clone(provider), verdict: Mutex::new(None) }
+        Self {
+            webpki: webpki.ok(),
+            roots: Arc::clone(roots),
+            provider: Arc::clone(provider),
+            verdict: Mutex::new(None),
+        }
     }
+
+    /// Whether `certificate` has the name and the key of a trusted root.
+    fn is_root(&self, certificate: &CertificateDer<'_>) -> bool {
+        let mut alone = RootCertStore::empty();
+        alone.add(certificate.clone().into_owned()).is_ok()
+            && alone.roots.iter().all(|anchor| self.roots.roots.contains(anchor))
+    }
+}
+
+/// Verifies a server that shows a trusted root itself: a self-signed certificate that was installed as its own
+/// authority, as `openssl req -x509` makes them. Webpki takes no authority for a server.
+fn verify_root(
+    certificate: &CertificateDer<'_>,
+    server_name: &ServerName<'_>,
+    now: UnixTime,
+) -> Result<(), String> {
+    let parsed = ParsedCertificate::try_from(certificate).map_err(|error| reason(&error))?;
+    verify_server_name(&parsed, server_name).map_err(|error| reason(&error))?;
+    let (not_before, not_after) = validity(certificate).ok_or("its validity cannot be read")?;
+    if now.as_secs() < not_before {
+        return Err(reason(&CertificateError::NotValidYet.into()));
+    }
+    if now.as_secs() > not_after {
+        return Err(reason(&CertificateError::Expired.into()));
+    }
+    Ok(())
 }
 
 impl ServerCertVerifier for NotingVerifier {
@@ -82,10 +115,16 @@ impl ServerCertVerifier for NotingVerifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verdict = match &self.webpki {
             None => Err("no certificate authority is trusted here".to_owned()),
-            Some(webpki) => webpki
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-                .map(|_| ())
-                .map_err(|error| reason(&error)),
+            Some(webpki) => {
+                match webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+                    Err(rustls::Error::InvalidCertificate(CertificateError::Other(_)))
+                        if self.is_root(end_entity) =>
+                    {
+                        verify_root(end_entity, server_name, now)
+                    }
+                    verdict => verdict.map(|_| ()).map_err(|error| reason(&error)),
+                }
+            }
         };
         *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
         Ok(ServerCertVerified::assertion())

@@ -78,7 +78,13 @@ impl fmt::Display for VencryptSubtype {
             262 => "VeNCrypt X509Plain",
             263 => "VeNCrypt TLSSASL",
             264 => "VeNCrypt X509SASL",
-            number => return write!(f, "VeNCrypt subtype {number}"),
+            // The numbers up to 255 are security types that do without TLS here too.
+            number => {
+                return match u8::try_from(number) {
+                    Ok(number) => write!(f, "VeNCrypt {}", SecurityType(number)),
+                    Err(_) => write!(f, "VeNCrypt subtype {number}"),
+                };
+            }
         })
     }
 }
@@ -221,4 +227,40 @@ pub enum CredentialKind {
     Password,
     /// Both.
     UsernameAndPassword,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_names_that_people_know() {
+        let types =
+            [1, 2, 5, 16, 18, 19, 30, 33, 113, 129, 200].map(|number| SecurityType(number).to_string());
+        assert_eq!(
+            types.join(", "),
+            "None, VncAuth, RA2, Tight, TLS, VeNCrypt, ARD, Apple 33 (RSA-SRP), UltraVNC MS-Logon II, RA2_256, \
+             type 200"
+        );
+        let subtypes = [2, 200, 256, 258, 262, 999].map(|number| VencryptSubtype(number).to_string());
+        assert_eq!(
+            subtypes.join(", "),
+            "VeNCrypt VncAuth, VeNCrypt type 200, VeNCrypt Plain, VeNCrypt TLSVnc, VeNCrypt X509Plain, \
+             VeNCrypt subtype 999"
+        );
+    }
+
+    #[test]
+    fn credentials_decide_what_works() {
+        let working = |credentials| {
+            TargetSecurity::STRONGEST_FIRST
+                .map(|security| security.works_with(credentials).then(|| security.name()))
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(working(CredentialKind::Nothing), ["X509None", "None"]);
+        assert_eq!(working(CredentialKind::Password), ["X509Vnc", "X509None", "VncAuth", "None"]);
+        assert_eq!(working(CredentialKind::UsernameAndPassword).len(), 6);
+    }
 }

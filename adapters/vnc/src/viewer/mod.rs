@@ -81,7 +81,11 @@ async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     config: Arc<rustls::ServerConfig>,
 ) -> Result<Transport<S>, ViewerError> {
     let stream = transport.into_metered().ok_or(ViewerHandshakeError::OutOfTurn)?;
-    let stream = TlsAcceptor::from(config).accept(stream).await.map_err(ViewerError::tls)?;
+    // Nobody resumes an RFB session, and TigerVNC's viewer waits for ever when tickets arrive together with
+    // the first message.
+    let mut config = rustls::ServerConfig::clone(&config);
+    config.send_tls13_tickets = 0;
+    let stream = TlsAcceptor::from(Arc::new(config)).accept(stream).await.map_err(ViewerError::tls)?;
     Ok(Transport::tls(stream))
 }
 

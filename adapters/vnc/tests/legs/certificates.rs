@@ -11,7 +11,8 @@ use rcgen::{CertificateParams, DnType, date_time_ymd};
 use rustls::RootCertStore;
 
 use crate::harness::{
-    Certified, NAME, approaching, certified, certified_by, credentials, front_desk, offering, session,
+    Certified, NAME, approaching, certified, certified_by, credentials, front_desk, offering, self_signed,
+    session,
 };
 
 async fn seen(certified: &Certified, change: impl FnOnce(&mut TargetSettings)) -> PeerCertificate {
@@ -66,6 +67,25 @@ async fn what_is_wrong_with_a_certificate_is_said() {
     assert!(matches!(unknown.judge(CertificatePolicy::Ca), Err(CertificateError::Unverified { .. })));
     let pinned = CertificatePolicy::Pin(Fingerprint::of(&certified.certificate));
     assert_eq!(unknown.judge(pinned), Ok(Trust::Verified));
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_can_be_its_own_authority() {
+    let mut params = CertificateParams::new([NAME.to_owned()]).unwrap();
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2040, 1, 1);
+    let certified = self_signed(params.clone());
+    let years = Duration::from_secs(31_557_600);
+    assert_eq!(seen(&certified, |_| {}).await.ca, Ok(()));
+    let expired = seen(&certified, |target| target.now += years * 20).await;
+    assert_eq!(expired.ca, Err("it has expired".into()));
+    let early = seen(&certified, |target| target.now -= years * 20).await;
+    assert_eq!(early.ca, Err("it is not valid yet".into()));
+    let other = seen(&certified, |target| target.server_name = "back-office.example".into()).await;
+    assert_eq!(other.ca, Err("it belongs to another name".into()));
+    // Another one of the same name has another key.
+    let impostor = self_signed(params);
+    assert!(seen(&certified, |target| target.roots = impostor.roots).await.ca.is_err());
 }
 
 #[tokio::test]

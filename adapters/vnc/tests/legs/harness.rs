@@ -47,8 +47,21 @@ pub(crate) fn certified_by(name: &str, params: CertificateParams) -> Certified {
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, &authority).unwrap().der().clone();
+    served(certificate, &key, authority.der())
+}
+
+/// A certificate that is its own authority, made as `openssl req -x509` does.
+pub(crate) fn self_signed(mut params: CertificateParams) -> Certified {
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, NAME);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    served(certificate.clone(), &key, &certificate)
+}
+
+fn served(certificate: CertificateDer<'static>, key: &KeyPair, root: &CertificateDer<'static>) -> Certified {
     let mut roots = RootCertStore::empty();
-    roots.add(authority.der().clone()).unwrap();
+    roots.add(root.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(provider)

@@ -4,3 +4,4 @@ mod certificates;
 mod harness;
 mod hostile;
 mod joined;
+mod tickets;
