@@ -22,7 +22,11 @@ use crate::files;
 use crate::policy::{self, Policy};
 use crate::preauth::WaitingRoom;
 use crate::session::{CloseReason, Registry, View};
+use crate::throttle::Throttle;
 use crate::tls::TlsError;
+
+/// How often the audit log tells of people who did not log in.
+const STRANGERS: Duration = Duration::from_secs(1);
 
 /// Names of what the gateway keeps in its data directory.
 pub(crate) mod data {
@@ -98,6 +102,8 @@ pub(crate) struct Gateway {
     pub(crate) audit: AuditLog,
     pub(crate) registry: Arc<Registry>,
     pub(crate) room: WaitingRoom,
+    /// Before the audit log, for what needs no login to cause.
+    pub(crate) strangers: Throttle,
     /// This gateway's name among those that share a store.
     pub(crate) node: String,
 }
@@ -121,6 +127,7 @@ impl Gateway {
         let policy = Policy::new(config, store.clone(), pepper.clone())?;
         let gateway = Arc::new(Self {
             room: WaitingRoom::new(policy.config.limits.pre_auth_connections as usize),
+            strangers: Throttle::new(STRANGERS),
             policy: RwLock::new(Arc::new(policy)),
             pepper,
             store,

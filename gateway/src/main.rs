@@ -14,6 +14,7 @@ mod preauth;
 mod relay;
 mod serve;
 mod session;
+mod throttle;
 mod tls;
 
 use std::path::PathBuf;

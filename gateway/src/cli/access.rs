@@ -80,7 +80,7 @@ pub(crate) fn find(name: &str, config: &Path) -> Result<Named, CliError> {
 /// # Errors
 /// It is not in the log; the recording must not be read.
 pub(crate) async fn audit_reading(recording: &str, places: &Places, what: String) -> Result<(), CliError> {
-    let access = RecordingAccess { recording: recording.to_owned(), what };
+    let access = RecordingAccess { recording: recording.to_owned(), verified: false, what };
     match ask_gateway(&access, places).await {
         Ok(()) => return Ok(()),
         Err(ClientError::NotRunning { source, .. })
@@ -98,7 +98,7 @@ pub(crate) async fn audit_reading(recording: &str, places: &Places, what: String
 /// Asks the running gateway to enter that a recording was verified. Verifying shows nothing of what was recorded,
 /// so it does not depend on this.
 pub(crate) async fn note_verification(recording: &str, places: &Places, answer: String) {
-    let access = RecordingAccess { recording: recording.to_owned(), what: answer };
+    let access = RecordingAccess { recording: recording.to_owned(), verified: true, what: answer };
     if let Err(error) = ask_gateway(&access, places).await {
         tracing::debug!(%error, "the verification is not in the audit log");
     }

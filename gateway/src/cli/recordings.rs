@@ -167,8 +167,7 @@ async fn verify(
                 let good = is_good(&verification, require_sealed);
                 let sentence = verification.to_string();
                 if let Some((id, places)) = &named.ours {
-                    access::note_verification(id, places, format!("verified: {}", verification.verdict))
-                        .await;
+                    access::note_verification(id, places, verification.verdict.to_string()).await;
                 }
                 (good, sentence, with_directory(&verification, &named.directory)?)
             }

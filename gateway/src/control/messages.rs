@@ -49,6 +49,8 @@ pub(crate) struct KillRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecordingAccess {
     pub(crate) recording: String,
+    /// Whether its contents were only verified, not read.
+    pub(crate) verified: bool,
     /// What was done in words: `read lane target`.
     pub(crate) what: String,
 }
@@ -56,7 +58,8 @@ pub(crate) struct RecordingAccess {
 impl RecordingAccess {
     /// What the audit log keeps of it.
     pub(crate) fn event(&self, by: &str) -> AuditEvent {
-        AuditEvent::new(AuditKind::RecordingRead)
+        let kind = if self.verified { AuditKind::RecordingVerified } else { AuditKind::RecordingRead };
+        AuditEvent::new(kind)
             .session(&self.recording)
             .outcome(Outcome::Success)
             .message(&*self.what)

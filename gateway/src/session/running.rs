@@ -108,6 +108,11 @@ impl Running {
             }
         };
         facts.recorded = recording.is_some();
+        if facts.recorded {
+            gateway
+                .audit
+                .note(facts_event(&facts, AuditKind::RecordingOpened, ticket).outcome(Outcome::Success));
+        }
 
         let started = facts_event(&facts, AuditKind::SessionStarted, ticket)
             .outcome(Outcome::Success)

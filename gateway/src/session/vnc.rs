@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use passerelle_auth::{Decision, Grant, Redeemed, Refusal};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
-use passerelle_vnc::viewer::{self, Pending, Presented, ViewerLeg};
+use passerelle_vnc::viewer::{self, Pending, Presented, ViewerError, ViewerLeg};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::Instrument as _;
@@ -89,7 +89,12 @@ async fn authenticate(
     let pending = match negotiated {
         Ok(Ok(pending)) => pending,
         Ok(Err(error)) => {
-            tracing::info!(%error, "the viewer did not get as far as to log in");
+            if matches!(error, ViewerError::Closed) {
+                tracing::debug!("the viewer left before its login");
+            } else {
+                tracing::info!(%error, "the viewer did not get as far as to log in");
+                note_stranger(gateway, AuditEvent::new(AuditKind::ViewerRefused).address(peer), &error);
+            }
             return None;
         }
         Err(_) => {
@@ -116,7 +121,12 @@ async fn authenticate(
                 Presented::VncAuth(_) => None,
             };
             tracing::info!(reason = %refusal, login, "login refused");
-            gateway.audit.note(refusal_event(&refusal, login, pending.security().name(), peer));
+            let event = refusal_event(&refusal, login, pending.security().name(), peer);
+            if matches!(refusal, Refusal::Locked(_)) {
+                note_stranger(gateway, event, &refusal);
+            } else {
+                gateway.audit.note(event);
+            }
             tokio::time::sleep(REFUSAL_DELAY).await;
             refuse(pending, refusal.for_technician()).await;
             None
@@ -187,7 +197,7 @@ async fn run(session: &mut Running, pending: Pending<TcpStream>) -> CloseReason 
 async fn welcome(
     pending: Pending<TcpStream>,
     target: &Target,
-) -> Result<passerelle_vnc::Transport<TcpStream>, viewer::ViewerError> {
+) -> Result<passerelle_vnc::Transport<TcpStream>, ViewerError> {
     let leg: ViewerLeg<TcpStream> = pending.accept().await?;
     leg.start(&target.init).await
 }
@@ -196,6 +206,14 @@ async fn welcome(
 async fn refuse(pending: Pending<TcpStream>, why: &str) {
     if let Ok(Err(error)) = timeout(VIEWER_PATIENCE, pending.refuse(why)).await {
         tracing::debug!(%error, "the viewer left before it was refused");
+    }
+}
+
+/// Writes down what needs no login to cause, though not as often as it happens.
+fn note_stranger(gateway: &Gateway, event: AuditEvent, why: &dyn std::fmt::Display) {
+    if let Some(suppressed) = gateway.strangers.pass(ambient::now()) {
+        let event = event.outcome(Outcome::Refused).message(why.to_string());
+        gateway.audit.note(event.detail("suppressed", suppressed));
     }
 }
 

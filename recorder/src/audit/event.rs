@@ -58,8 +58,6 @@ kinds! {
     SessionKilled = "session.killed",
     /// A peer tried what is not permitted.
     PermissionDenied = "permission.denied",
-    /// The permissions of a running session changed.
-    PermissionChanged = "permission.changed",
     /// Clipboard content went through.
     ClipboardTransferred = "clipboard.transferred",
     /// The desktop has a new size.
