@@ -7,8 +7,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::process::{read, Process};
 use super::Outcome;
+use super::process::{Process, read};
 
 /// How much of each log a failure shows.
 const TAIL: usize = 40;
@@ -86,6 +86,17 @@ impl Lab {
         Process::start(name, command, &self.log(name), Some(output))
     }
 
+    /// What a process that was started under this name has printed.
+    pub(crate) fn log_of(&self, name: &str) -> Outcome<String> {
+        let logs = self.logs.borrow();
+        let (_, path) = logs
+            .iter()
+            .rfind(|(started, _)| started == name)
+            .ok_or_else(|| format!("{name} was not started"))?;
+        let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     fn log(&self, name: &str) -> PathBuf {
         let mut logs = self.logs.borrow_mut();
         let path = self.path(&format!("{:02}-{name}.log", logs.len()));
@@ -141,7 +152,16 @@ impl Account {
         let mut command = Command::new("setpriv");
         // Changing the account clears the tie to the test's thread, so it is made again.
         command
-            .args(["--reuid", &self.name, "--regid", &self.name, "--init-groups", "--pdeathsig", "KILL", "--"])
+            .args([
+                "--reuid",
+                &self.name,
+                "--regid",
+                &self.name,
+                "--init-groups",
+                "--pdeathsig",
+                "KILL",
+                "--",
+            ])
             .arg(program)
             .env_remove("DISPLAY")
             .env_remove("WAYLAND_DISPLAY")

@@ -4,9 +4,9 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use super::Outcome;
 use super::process::Process;
 use super::wait::wait_for;
-use super::Outcome;
 
 /// A TCP port that was free a moment ago.
 pub(crate) fn free_port() -> Outcome<u16> {

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use super::wait::wait_for;
 use super::Outcome;
+use super::wait::wait_for;
 
 /// A running process and its group.
 ///
@@ -17,7 +17,6 @@ use super::Outcome;
 pub(crate) struct Process {
     name: String,
     child: Child,
-    log: PathBuf,
 }
 
 impl Process {
@@ -36,7 +35,7 @@ impl Process {
             .stderr(errors)
             .spawn()
             .map_err(|error| format!("cannot start {name}: {error}"))?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_path_buf() })
+        Ok(Self { name: name.to_owned(), child })
     }
 
     /// What people call it.
@@ -44,14 +43,9 @@ impl Process {
         &self.name
     }
 
-    /// The id of the process, which is its group's, too.
+    /// The process's number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Where its output goes.
-    pub(crate) fn log(&self) -> &Path {
-        &self.log
     }
 
     /// How it ended, if it did.
@@ -108,10 +102,9 @@ fn kill(signal: &str, id: &str) -> Outcome {
 /// Runs a short command to its end and returns what it printed.
 pub(crate) fn read(command: &mut Command) -> Outcome<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("cannot run {program}: {error}; `cargo xtask test` installs what is missing"))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|error| {
+        format!("cannot run {program}: {error}; `cargo xtask test` installs what is missing")
+    })?;
     if output.status.success() {
         return Ok(output.stdout);
     }

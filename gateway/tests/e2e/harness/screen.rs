@@ -5,11 +5,11 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::Outcome;
 use super::lab::Lab;
 use super::picture::Picture;
-use super::process::{read, Process};
+use super::process::{Process, read};
 use super::wait::wait_for;
-use super::Outcome;
 
 /// The size of every desktop in these tests.
 pub(crate) const SIZE: (usize, usize) = (800, 600);
@@ -64,7 +64,13 @@ impl Screen {
 
     /// Puts the pointer somewhere, clicks and types a line there.
     pub(crate) fn type_line(&self, at: (usize, usize), text: &str) -> Outcome {
-        read(self.command("xdotool").args(["mousemove", &at.0.to_string(), &at.1.to_string(), "click", "1"]))?;
+        read(self.command("xdotool").args([
+            "mousemove",
+            &at.0.to_string(),
+            &at.1.to_string(),
+            "click",
+            "1",
+        ]))?;
         // Toolkits move the focus in their own time, and what is typed before is lost.
         sleep(Duration::from_millis(400));
         read(self.command("xdotool").args(["type", "--delay", "40", "--", text]))?;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::lab::Lab;
-use super::super::screen::{Screen, SIZE};
-use super::super::wait::wait_for;
 use super::super::Outcome;
-use super::{Login, Viewer, Window, MIDDLE};
+use super::super::lab::Lab;
+use super::super::screen::{SIZE, Screen};
+use super::super::wait::wait_for;
+use super::{Login, MIDDLE, Viewer, Window};
 
 pub(super) fn connect(lab: &Lab, login: &Login, line: &str) -> Outcome<Viewer> {
     let screen = Screen::xvfb(lab, "gtkvnc-screen", SIZE)?;
@@ -27,5 +27,5 @@ pub(super) fn connect(lab: &Lab, login: &Login, line: &str) -> Outcome<Viewer> {
         Some(status) => Some(Err(format!("gtk-vnc ended with {status} before it drew"))),
         None => shot.exists().then_some(Ok(())),
     })??;
-    Ok(Viewer { window: Window::File(shot, Some(screen)), processes: vec![process] })
+    Ok(Viewer { window: Window::File { path: shot, _toolkit: Some(screen) }, processes: vec![process] })
 }

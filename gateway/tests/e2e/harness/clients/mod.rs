@@ -8,11 +8,11 @@ mod vncdotool;
 
 use std::path::PathBuf;
 
+use super::Outcome;
 use super::lab::Lab;
 use super::picture::Picture;
 use super::process::Process;
-use super::screen::{Screen, SIZE};
-use super::Outcome;
+use super::screen::{SIZE, Screen};
 
 /// Where a client points before it types: the middle, where the target's terminal is.
 const MIDDLE: (usize, usize) = (SIZE.0 / 2, SIZE.1 / 2);
@@ -86,8 +86,8 @@ pub(crate) struct Login {
     pub(crate) username: Option<String>,
     /// What to give as the password.
     pub(crate) password: String,
-    /// The certificate to trust.
-    pub(crate) certificate: PathBuf,
+    /// The certificate of the authority to trust.
+    pub(crate) authority: PathBuf,
 }
 
 /// A connected client.
@@ -100,7 +100,7 @@ enum Window {
     /// It draws on an X display of its own.
     Screen(Screen),
     /// It writes what it sees to a file, again and again; the display is only there for its toolkit.
-    File(PathBuf, Option<Screen>),
+    File { path: PathBuf, _toolkit: Option<Screen> },
 }
 
 impl Viewer {
@@ -108,7 +108,7 @@ impl Viewer {
     pub(crate) fn picture(&self) -> Outcome<Picture> {
         match &self.window {
             Window::Screen(screen) => screen.picture(),
-            Window::File(path, _) => Picture::png(path),
+            Window::File { path, .. } => Picture::png(path),
         }
     }
 

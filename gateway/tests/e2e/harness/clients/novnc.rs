@@ -4,10 +4,10 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
-use super::super::lab::{tools, Lab};
+use super::super::Outcome;
+use super::super::lab::{Lab, tools};
 use super::super::net::{free_port, wait_listening};
 use super::super::wait::wait_for;
-use super::super::Outcome;
 use super::{Login, Viewer, Window};
 
 pub(super) fn connect(lab: &Lab, login: &Login, line: &str) -> Outcome<Viewer> {
@@ -18,7 +18,10 @@ pub(super) fn connect(lab: &Lab, login: &Login, line: &str) -> Outcome<Viewer> {
 
     let port = free_port()?;
     let mut websockify = Command::new("websockify");
-    websockify.arg("--web").arg(&web).args([format!("127.0.0.1:{port}"), format!("127.0.0.1:{}", login.port)]);
+    websockify
+        .arg("--web")
+        .arg(&web)
+        .args([format!("127.0.0.1:{port}"), format!("127.0.0.1:{}", login.port)]);
     let mut bridge = lab.start("websockify", &websockify)?;
     wait_listening(&mut bridge, port)?;
 
@@ -36,5 +39,5 @@ pub(super) fn connect(lab: &Lab, login: &Login, line: &str) -> Outcome<Viewer> {
         Some(status) => Some(Err(format!("noVNC ended with {status} before it drew"))),
         None => shot.exists().then_some(Ok(())),
     })??;
-    Ok(Viewer { window: Window::File(shot, None), processes: vec![browser, bridge] })
+    Ok(Viewer { window: Window::File { path: shot, _toolkit: None }, processes: vec![browser, bridge] })
 }

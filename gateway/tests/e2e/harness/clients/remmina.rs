@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use super::super::Outcome;
 use super::super::lab::Lab;
 use super::super::process::read;
-use super::super::screen::{Screen, SIZE};
+use super::super::screen::{SIZE, Screen};
 use super::super::wait::wait_for;
-use super::super::Outcome;
-use super::{Login, Viewer, Window, MIDDLE};
+use super::{Login, MIDDLE, Viewer, Window};
 
 /// Nothing that would open a dialog or ask the network.
 const PREFERENCES: &str = "[remmina_pref]\nsecret=\nuse_primary_password=false\nhide_connection_toolbar=true\n\
@@ -44,6 +44,10 @@ pub(super) fn connect(lab: &Lab, login: &Login, line: &str) -> Outcome<Viewer> {
             (picture.share(super::super::servers::BACKGROUND) > 5.0).then_some(Ok(()))
         }
     })??;
+    // Without a window manager, the window does not always grow with the desktop.
+    let [width, height] = [SIZE.0 + 100, SIZE.1 + 100].map(|side| side.to_string());
+    let mut xdotool = screen.command("xdotool");
+    read(xdotool.args(["search", "--onlyvisible", "--class", "remmina", "windowsize", &width, &height]))?;
     screen.type_line(MIDDLE, line)?;
     Ok(Viewer { window: Window::Screen(screen), processes: vec![process] })
 }

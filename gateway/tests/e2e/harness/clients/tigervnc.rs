@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use super::super::Outcome;
 use super::super::lab::Lab;
 use super::super::process::read;
-use super::super::screen::{Screen, SIZE};
+use super::super::screen::{SIZE, Screen};
 use super::super::wait::wait_for;
-use super::super::Outcome;
-use super::{Login, Viewer, Window, MIDDLE};
+use super::{Login, MIDDLE, Viewer, Window};
 
 /// A colour that no target shows, so that another one means that the viewer drew.
 const BLANK: &str = "#ff00ff";
@@ -20,7 +20,7 @@ pub(super) fn connect(lab: &Lab, login: &Login, security: &str, line: &str) -> O
         .arg(format!("127.0.0.1::{}", login.port))
         .args(["-SecurityTypes", security, "-FullScreen=1", "-ReconnectOnError=0", "-AlertOnFatalError=0"])
         .arg("-X509CA")
-        .arg(&login.certificate)
+        .arg(&login.authority)
         .env("HOME", lab.subfolder("tigervnc-home")?)
         .env("VNC_PASSWORD", &login.password)
         .env_remove("VNC_USERNAME");

@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::super::lab::{tools, Lab};
 use super::super::Outcome;
-use super::{Login, Viewer, Window, MIDDLE};
+use super::super::lab::{Lab, tools};
+use super::{Login, MIDDLE, Viewer, Window};
 
 pub(super) fn connect(lab: &Lab, login: &Login, line: &str) -> Outcome<Viewer> {
     let shot = lab.path("vncdotool.png");
@@ -25,5 +25,5 @@ pub(super) fn connect(lab: &Lab, login: &Login, line: &str) -> Outcome<Viewer> {
     if !status.success() {
         return Err(format!("vncdotool ended with {status}"));
     }
-    Ok(Viewer { window: Window::File(shot, None), processes: vec![process] })
+    Ok(Viewer { window: Window::File { path: shot, _toolkit: None }, processes: vec![process] })
 }

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::Outcome;
 use super::lab::Lab;
 use super::picture::Picture;
-use super::process::{read, Process};
+use super::process::{Process, read};
 use super::screen::Screen;
 use super::wait::wait_for;
-use super::Outcome;
 
 pub(crate) use content::BACKGROUND;
 
@@ -41,14 +41,14 @@ pub(crate) enum Server {
 }
 
 /// How to log in to a target.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Credentials {
     /// User name, if it has such a thing.
     pub(crate) username: Option<String>,
     /// Password, if it has such a thing.
     pub(crate) password: Option<String>,
     /// The certificate that the target shows, if it speaks TLS.
-    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) certificate: Option<Certificate>,
 }
 
 /// A running desktop.
@@ -114,20 +114,53 @@ impl Target {
     }
 }
 
-/// Makes an RSA certificate for the loopback interface, which the GnuTLS of Debian 12 accepts, and its
-/// key. Both are readable by every account, as servers that do not run as root must read them.
-pub(crate) fn certificate(lab: &Lab, name: &str) -> Outcome<(PathBuf, PathBuf)> {
-    let (certificate, key) = (lab.path(&format!("{name}.crt")), lab.path(&format!("{name}.key")));
-    read(
-        Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-            .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-            .arg("-keyout")
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate),
-    )?;
-    Ok((certificate, key))
+/// A certificate for the loopback interface.
+pub(crate) struct Certificate {
+    /// The certificate.
+    pub(crate) file: PathBuf,
+    /// Its key.
+    pub(crate) key: PathBuf,
+    /// The certificate of the authority that signed it.
+    pub(crate) authority: PathBuf,
+}
+
+impl Certificate {
+    /// Makes an authority and a certificate that it signed, whose key is RSA's: what every TLS library in
+    /// Debian 12 takes.
+    pub(crate) fn make(lab: &Lab, name: &str) -> Outcome<Self> {
+        let path = |suffix: &str| lab.path(&format!("{name}{suffix}"));
+        let (authority, authority_key) = (path("-ca.crt"), path("-ca.key"));
+        // Without the system's configuration, which would add extensions of its own.
+        let bare = lab.write("openssl.cnf", "[req]\ndistinguished_name = dn\n[dn]\n")?;
+        let request = || {
+            let mut command = Command::new("openssl");
+            command.args(["req", "-x509", "-nodes", "-days", "2", "-config"]).arg(&bare);
+            command
+        };
+        read(
+            request()
+                .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=e2e authority"])
+                .args(["-addext", "basicConstraints=critical,CA:TRUE", "-keyout"])
+                .arg(&authority_key)
+                .arg("-out")
+                .arg(&authority),
+        )?;
+        let (file, key) = (path(".crt"), path(".key"));
+        read(
+            request()
+                .args(["-newkey", "rsa:2048", "-subj", "/CN=localhost"])
+                .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+                .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-CA"])
+                .arg(&authority)
+                .arg("-CAkey")
+                .arg(&authority_key)
+                .arg("-keyout")
+                .arg(&key)
+                .arg("-out")
+                .arg(&file),
+        )?;
+        Ok(Self { file, key, authority })
+    }
 }
 
 fn make_readable(path: &Path) -> Outcome {

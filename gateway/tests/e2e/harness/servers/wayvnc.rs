@@ -5,14 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::Outcome;
 use super::super::lab::{Account, Lab};
 use super::super::net::{free_port, wait_listening};
 use super::super::picture::Picture;
-use super::super::process::{read, Process};
+use super::super::process::{Process, read};
 use super::super::screen::SIZE;
 use super::super::wait::wait_for;
-use super::super::Outcome;
-use super::{certificate, content, make_readable, Credentials, Target, View};
+use super::{Certificate, Credentials, Target, View, content, make_readable};
 
 /// The compositor, which refuses to run as root.
 pub(super) struct Compositor {
@@ -73,13 +73,13 @@ pub(super) fn start(lab: &Lab, login: bool) -> Outcome<Target> {
     let mut configuration = format!("address=127.0.0.1\nport={port}\n");
     let mut credentials = Credentials::default();
     if login {
-        let (certificate, key) = certificate(lab, "wayvnc")?;
-        make_readable(&key)?;
+        let certificate = Certificate::make(lab, "wayvnc")?;
+        make_readable(&certificate.key)?;
         let _ = writeln!(
             configuration,
             "enable_auth=true\nusername=helpdesk\npassword=wayvnc-password\nprivate_key_file={}\ncertificate_file={}",
-            key.display(),
-            certificate.display()
+            certificate.key.display(),
+            certificate.file.display()
         );
         credentials = Credentials {
             username: Some("helpdesk".to_owned()),

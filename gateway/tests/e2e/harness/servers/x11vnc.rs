@@ -2,12 +2,12 @@
 
 use std::process::Command;
 
+use super::super::Outcome;
 use super::super::lab::Lab;
 use super::super::net::{free_port, wait_listening};
 use super::super::process::read;
-use super::super::screen::{Screen, SIZE};
-use super::super::Outcome;
-use super::{content, Credentials, Target, View};
+use super::super::screen::{SIZE, Screen};
+use super::{Credentials, Target, View, content};
 
 const PASSWORD: &str = "x11vncpw";
 

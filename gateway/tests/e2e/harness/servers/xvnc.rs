@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use super::super::Outcome;
 use super::super::lab::{Account, Lab};
 use super::super::net::{free_port, wait_listening};
-use super::super::screen::{Screen, SIZE};
-use super::super::Outcome;
-use super::{certificate, content, Credentials, Target, View};
+use super::super::screen::{SIZE, Screen};
+use super::{Certificate, Credentials, Target, View, content};
 
 const PASSWORD: &str = "xvncpass";
 
@@ -32,8 +32,8 @@ pub(super) fn start(lab: &Lab, security: &str) -> Outcome<Target> {
         credentials.password = Some(account.password);
     }
     if security.starts_with("X509") {
-        let (certificate, key) = certificate(lab, "xvnc")?;
-        command.arg("-X509Cert").arg(&certificate).arg("-X509Key").arg(key);
+        let certificate = Certificate::make(lab, "xvnc")?;
+        command.arg("-X509Cert").arg(&certificate.file).arg("-X509Key").arg(&certificate.key);
         credentials.certificate = Some(certificate);
     }
     let mut screen = Screen::start(lab, "xvnc", command)?;

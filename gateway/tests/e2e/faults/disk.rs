@@ -1,0 +1,85 @@
+//! A disk that is full.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread::spawn;
+use std::time::Duration;
+
+use crate::harness::Outcome;
+use crate::harness::lab::Lab;
+use crate::harness::process::read;
+use crate::peers::site::{Setup, Site, expect_refusal};
+use crate::peers::target::{Target, drain};
+use crate::peers::viewer::Viewer;
+use crate::peers::wire;
+
+/// A small file system in memory, as long as the value lives.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(lab: &Lab) -> Outcome<Self> {
+        let path = lab.subfolder("small")?;
+        read(Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs"]).arg(&path))
+            .map_err(|error| format!("{error}\nthis test has to mount a tmpfs, which takes root"))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // Lazily, since a gateway that fails to end may still write to it.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_ends_and_refuses_sessions_until_there_is_room() {
+    Lab::run(|lab| {
+        let small = Small::mount(lab)?;
+        let target = Target::start(|mut stream, _| {
+            if let Ok(other) = stream.try_clone() {
+                spawn(move || drain(other));
+            }
+            while stream.write_all(&wire::raw_screen().repeat(32)).is_ok() {}
+        })?;
+        let recording = format!("recording: {{ directory: {}, min_free: 4MiB }}", small.0.display());
+        let site = Site::start(lab, Setup::new(&target).with(&recording))?;
+
+        let mut viewer = Viewer::login(&site, &site.ticket()?)?;
+        let shown = viewer.until_closed(Duration::from_secs(30))?;
+        // Most of what has room was shown before.
+        if shown.len() < 8 << 20 {
+            return Err(format!("only {} bytes were shown", shown.len()));
+        }
+        site.expect_end(1, "recording_failed")?;
+        site.wait_logged("the recording failed")?;
+        if site.audit_of("recording.failed")?.len() != 1 {
+            return Err("the audit log does not have one recording.failed".into());
+        }
+
+        expect_refusal(Viewer::login(&site, &site.ticket()?), "cannot record it at the moment")?;
+        site.wait_logged("a session that must be recorded was refused")?;
+        let reasons = site.audit_of("recording.failed")?;
+        let why = reasons.last().and_then(|event| event["message"].as_str()).unwrap_or_default().to_owned();
+        if !why.contains("min_free") && !why.contains("free") && !why.contains("space") {
+            return Err(format!("the reason says nothing of the disk: {why:?}"));
+        }
+
+        for entry in fs::read_dir(&small.0).map_err(|error| error.to_string())?.flatten() {
+            fs::remove_dir_all(entry.path()).map_err(|error| error.to_string())?;
+        }
+        let mut viewer = Viewer::login(&site, &site.ticket()?)?;
+        viewer.receive(wire::raw_screen().len())?;
+        drop(viewer);
+        let end = site.wait_ends(2)?;
+        if end["detail"]["reason"] != "viewer_closed" {
+            return Err(format!("the session with room on the disk: {end}"));
+        }
+        site.expect_sealed()?;
+        drop(site);
+        drop(small);
+        Ok(())
+    });
+}

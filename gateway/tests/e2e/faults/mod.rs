@@ -1,0 +1,12 @@
+//! What may go wrong while a gateway runs, and what has to hold all the same.
+
+mod crowd;
+mod disk;
+mod filter;
+mod killed;
+mod lifecycle;
+mod limits;
+mod secrets;
+mod stalls;
+mod targets;
+mod tickets;

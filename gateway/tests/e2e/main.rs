@@ -1,0 +1,9 @@
+//! End to end: real viewers, the gateway, real desktops.
+//!
+//! `cargo xtask test` installs what these tests drive. Each test starts its own desktop, gateway and
+//! viewer, all on the loopback interface, and ends them.
+
+mod harness;
+mod pairs;
+mod refusals;
+mod sessions;

@@ -1,0 +1,33 @@
+//! What must hold for any input. The fuzz targets and the plain tests that replay the seeds call these.
+//!
+//! Each function panics when its promise is broken, and so does whatever it calls when it should not.
+
+mod config;
+mod handshake;
+mod login;
+mod relay;
+mod rfb;
+
+/// A promise about any input.
+pub type Oracle = fn(&[u8]);
+
+/// Every oracle, under the name of its fuzz target and of the folder with its seeds.
+pub const ORACLES: &[(&str, Oracle)] = &[
+    ("config", config::parse),
+    ("login", login::parse),
+    ("rfb_client_framer", rfb::client_framer),
+    ("rfb_server_framer", rfb::server_framer),
+    ("rfb_server_init", rfb::server_init),
+    ("rfb_target_handshake", handshake::target),
+    ("rfb_viewer_handshake", handshake::viewer),
+    ("vnc_relay", relay::relay),
+];
+
+/// Runs the oracle of a fuzz target.
+///
+/// # Panics
+/// There is no such target, or its promise is broken.
+pub fn run(target: &str, data: &[u8]) {
+    let (_, oracle) = ORACLES.iter().find(|(name, _)| *name == target).expect("the oracle of a fuzz target");
+    oracle(data);
+}
