@@ -1,7 +1,7 @@
 //! A desktop of our own, served over RFB.
 //!
-//! A [`Screen`] holds the picture that its owner draws. For each connection [`admit`] lets the viewer in
-//! as a stock VNC server would, and [`serve`] sends it the picture and tells the owner what it does. The
+//! A [`Screen`] holds the picture that its owner draws. For each connection [`admit()`] lets the viewer in
+//! as a stock VNC server would, and [`serve()`] sends it the picture and tells the owner what it does. The
 //! viewers share the desktop.
 
 mod admit;
