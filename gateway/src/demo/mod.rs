@@ -68,7 +68,7 @@ pub(crate) async fn run(options: Options) -> Result<(), DemoError> {
     for name in DESKTOPS {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(DemoError::Desktop)?;
         addresses.push((name, listener.local_addr().map_err(DemoError::Desktop)?));
-        let served = desktop::serve(listener, password.clone(), ambient::random, stop.clone());
+        let served = desktop::serve(listener, name, password.clone(), ambient::random, stop.clone());
         desktops.spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, name, "a demo desktop cannot be drawn");

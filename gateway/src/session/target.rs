@@ -50,6 +50,13 @@ pub(crate) enum Refused {
     Audit(#[from] AuditError),
 }
 
+impl Refused {
+    /// Whether the target broke the protocol, rather than that it cannot or will not have us.
+    pub(crate) fn is_violation(&self) -> bool {
+        matches!(self, Self::Login(error) if error.kind() == TargetFailure::Violation)
+    }
+}
+
 /// Connects and logs in with the configured credentials.
 pub(crate) async fn connect(session: &Running) -> Result<Target, Refused> {
     let config = session.target();

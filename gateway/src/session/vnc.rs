@@ -172,7 +172,11 @@ async fn run(session: &mut Running, pending: Pending<TcpStream>) -> CloseReason 
             session.target_refused(&refused);
             let error = refused.to_string();
             refuse(pending, &format!("{}: {error}", session.target().name)).await;
-            return CloseReason::TargetRefused { error };
+            return if refused.is_violation() {
+                CloseReason::TargetViolation { error }
+            } else {
+                CloseReason::TargetRefused { error }
+            };
         }
         Err(reason) => {
             refuse(pending, &format!("The session was ended: {reason}.")).await;

@@ -20,7 +20,6 @@ use zeroize::Zeroizing;
 
 use self::scene::{Effect, Scene};
 
-const NAME: &str = "Passerelle demo desktop";
 const FIRST_SIZE: Size = Size { width: 1280, height: 800 };
 /// On less there is no room for the cards.
 const SMALLEST: Size = Size { width: 640, height: 480 };
@@ -33,18 +32,19 @@ const MOST_VIEWERS: usize = 16;
 /// Events that wait for the desktop; more make their viewers wait.
 const EVENTS: usize = 64;
 
-/// Serves the demo desktop to whoever connects to `listener` and gives `password`, until `cancel`.
+/// Serves a demo desktop called `name` to whoever connects to `listener` and gives `password`, until `cancel`.
 /// All see the same desktop. `fill_random` fills its argument with unpredictable bytes.
 ///
 /// # Errors
 /// The desktop's picture can't be made.
 pub(crate) async fn serve(
     listener: TcpListener,
+    name: &'static str,
     password: Zeroizing<String>,
     fill_random: fn(&mut [u8]),
     cancel: CancellationToken,
 ) -> Result<(), FramebufferError> {
-    let mut desktop = Desktop::new()?;
+    let mut desktop = Desktop::new(name)?;
     let (events, mut received) = mpsc::channel(EVENTS);
     let mut connections = JoinSet::new();
     let mut frames = tokio::time::interval(FRAME);
@@ -111,11 +111,11 @@ struct Desktop {
 }
 
 impl Desktop {
-    fn new() -> Result<Self, FramebufferError> {
-        let mut scene = Scene::new(FIRST_SIZE);
+    fn new(name: &'static str) -> Result<Self, FramebufferError> {
+        let mut scene = Scene::new(name, FIRST_SIZE);
         let mut framebuffer = Framebuffer::new(FIRST_SIZE)?;
         paint::paint_all(&mut scene, &mut framebuffer);
-        let screen = Screen::new(NAME, framebuffer, cursor::arrow());
+        let screen = Screen::new(name, framebuffer, cursor::arrow());
         Ok(Self { scene, screen })
     }
 

@@ -62,7 +62,8 @@ fn title(scene: &Scene, canvas: &mut Canvas, place: Place) {
     canvas.fill(Place::new(0.0, place.height - 1.0, place.width, 1.0), 0.0, EDGE);
     footbridge(canvas, 20.0, 12.0);
     let baseline = (place.height - Font::TITLE.line()) / 2.0;
-    canvas.text((74.0, baseline), "Passerelle demo desktop", Font::TITLE, TEXT);
+    let title = format!("Passerelle demo: {}", scene.name);
+    canvas.text((74.0, baseline), &title, Font::TITLE, TEXT);
 
     let seconds = scene.elapsed.as_secs();
     let clock = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -75,7 +76,7 @@ fn title(scene: &Scene, canvas: &mut Canvas, place: Place) {
     };
     let left = right - 28.0 - Font::BODY.width(&who);
     // Only where it does not run into the title.
-    if left > 74.0 + Font::TITLE.width("Passerelle demo desktop") + 40.0 {
+    if left > 74.0 + Font::TITLE.width(&title) + 40.0 {
         let middle = place.height / 2.0;
         canvas.disc((left - 14.0, middle), 4.0, if scene.viewers > 0 { ACCENT } else { MUTED });
         canvas.text((left, (place.height - Font::BODY.line()) / 2.0), &who, Font::BODY, MUTED);

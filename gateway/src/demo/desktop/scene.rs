@@ -55,6 +55,7 @@ pub(super) enum Effect {
 
 /// The state of everything on the desktop.
 pub(super) struct Scene {
+    pub(super) name: &'static str,
     pub(super) size: Size,
     pub(super) layout: Layout,
     pub(super) elapsed: Duration,
@@ -73,8 +74,9 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) fn new(size: Size) -> Self {
+    pub(super) fn new(name: &'static str, size: Size) -> Self {
         Self {
+            name,
             size,
             layout: Layout::new(size),
             elapsed: Duration::ZERO,
@@ -328,7 +330,7 @@ mod tests {
 
     #[test]
     fn text_is_typed_corrected_and_broken() {
-        let mut scene = Scene::new(SIZE);
+        let mut scene = Scene::new("front-desk", SIZE);
         // g r u x <- ü ß Enter € Ж Shift F1
         type_keysyms(
             &mut scene,
@@ -341,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_button_acts_when_released_over_it_only() {
-        let mut scene = Scene::new(SIZE);
+        let mut scene = Scene::new("front-desk", SIZE);
         let viewer = ViewerId::from(1);
         let (x, y) = centre(&scene, Button::OfferText);
         scene.input(viewer, pointer(x, y, 0));
@@ -359,7 +361,7 @@ mod tests {
 
     #[test]
     fn two_viewers_draw_each_its_own_stroke() {
-        let mut scene = Scene::new(SIZE);
+        let mut scene = Scene::new("front-desk", SIZE);
         let card = scene.layout.card(Card::Pad).unwrap();
         let sheet = scene.layout.sheet();
         let (x, y) = (card.x + sheet.x, card.y + sheet.y);
@@ -381,7 +383,7 @@ mod tests {
 
     #[test]
     fn endless_drawing_is_bounded() {
-        let mut scene = Scene::new(SIZE);
+        let mut scene = Scene::new("front-desk", SIZE);
         let card = scene.layout.card(Card::Pad).unwrap();
         for step in 0..2 * MOST_POINTS {
             let x = card.x + 40.0 + (step % 200) as f32;
