@@ -89,9 +89,25 @@ fn fuzz_one(target: &str, seconds: u64) -> Outcome {
     if output.status.success() {
         return Ok(());
     }
-    let log = String::from_utf8_lossy(&output.stderr).into_owned();
-    let tail: Vec<&str> = log.lines().rev().take(40).collect();
-    Err(tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+    Err(findings(&String::from_utf8_lossy(&output.stderr)))
+}
+
+/// What somebody needs of libFuzzer's report: what broke and the input that broke it, or else its end.
+fn findings(report: &str) -> String {
+    let lines: Vec<&str> = report.lines().collect();
+    let tells = |line: &&&str| {
+        ["panicked at", "ERROR:", "SUMMARY:", "Test unit written to"].iter().any(|word| line.contains(word))
+    };
+    let mut found: Vec<&str> = Vec::new();
+    for (index, line) in lines.iter().enumerate().filter(|(_, line)| tells(line)) {
+        found.push(line);
+        // A panic's message stands on the line after its place.
+        found.extend(lines.get(index + 1).filter(|_| line.contains("panicked at")));
+    }
+    if found.is_empty() {
+        found.extend(lines.iter().skip(lines.len().saturating_sub(20)));
+    }
+    found.join("\n")
 }
 
 /// cargo-fuzz needs unstable compiler flags for the sanitizer; the stable compiler has them, too, and
@@ -114,4 +130,25 @@ fn targets() -> Result<Vec<String>, String> {
         entries.filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned())).collect();
     names.sort();
     if names.is_empty() { Err(format!("{} holds no targets", folder.display())) } else { Ok(names) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::findings;
+
+    #[test]
+    fn a_report_is_cut_down_to_what_broke() {
+        let report = "INFO: Seed: 1\nthread panicked at src/rfb.rs:1:2:\n0 of 4 bytes were taken\nstack\n\
+                      ==1== ERROR: libFuzzer: deadly signal\nartifact_prefix='a/'; Test unit written to a/crash-1\n";
+        assert_eq!(
+            findings(report),
+            "thread panicked at src/rfb.rs:1:2:\n0 of 4 bytes were taken\n\
+             ==1== ERROR: libFuzzer: deadly signal\nartifact_prefix='a/'; Test unit written to a/crash-1"
+        );
+    }
+
+    #[test]
+    fn without_a_finding_the_end_of_the_report_is_shown() {
+        assert_eq!(findings("error: no such target"), "error: no such target");
+    }
 }
