@@ -18,12 +18,12 @@ use serde_json::json;
 
 use crate::ambient::{self, SystemClock};
 use crate::control::{RecordingAccess, TicketAnswer, TicketRequest};
-use crate::files;
 use crate::policy::{self, Policy};
 use crate::preauth::WaitingRoom;
 use crate::session::{CloseReason, Registry, View};
 use crate::throttle::Throttle;
 use crate::tls::TlsError;
+use crate::{descriptors, files};
 
 /// How often the audit log tells of people who did not log in.
 const STRANGERS: Duration = Duration::from_secs(1);
@@ -115,6 +115,7 @@ impl Gateway {
     /// # Errors
     /// Something is unusable. Nothing was changed that would keep another start from succeeding.
     pub(crate) async fn open(config: Config) -> Result<Arc<Self>, OpenError> {
+        descriptors::raise();
         let dir = config.data_dir.clone();
         files::private_directory(&dir).map_err(|source| OpenError::DataDir { path: dir.clone(), source })?;
         let clock = Arc::new(SystemClock::new());
@@ -126,7 +127,7 @@ impl Gateway {
         let recorder = Recorder::start(recorder_settings(&config), signer, clock, Arc::new(ambient::random))?;
         let policy = Policy::new(config, store.clone(), pepper.clone())?;
         let gateway = Arc::new(Self {
-            room: WaitingRoom::new(policy.config.limits.pre_auth_connections as usize),
+            room: WaitingRoom::new(waiting(&policy.config)),
             strangers: Throttle::new(STRANGERS),
             policy: RwLock::new(Arc::new(policy)),
             pepper,
@@ -187,7 +188,7 @@ impl Gateway {
         let ignored = policy::needs_restart(&self.policy().config, &loaded.config);
         match Policy::new(loaded.config, self.store.clone(), self.pepper.clone()) {
             Ok(policy) => {
-                self.room.set_capacity(policy.config.limits.pre_auth_connections as usize);
+                self.room.set_capacity(waiting(&policy.config));
                 *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
             }
             Err(error) => return self.reload_rejected(&error.to_string()),
@@ -340,6 +341,11 @@ impl Gateway {
             entry.stop(reason.clone());
         }
     }
+}
+
+/// How many connections may wait for their login.
+fn waiting(config: &Config) -> usize {
+    descriptors::for_strangers(config.limits.pre_auth_connections as usize)
 }
 
 fn recorder_settings(config: &Config) -> RecorderSettings {

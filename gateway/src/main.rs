@@ -4,6 +4,7 @@ mod ambient;
 mod cli;
 mod control;
 mod demo;
+mod descriptors;
 mod files;
 mod gateway;
 mod lifecycle;

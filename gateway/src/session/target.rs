@@ -7,7 +7,7 @@ use passerelle_auth::{Fingerprint, StoreError, Trust};
 use passerelle_config::{self as config, CertificatePolicy, HostPort};
 use passerelle_recorder::audit::{AuditError, AuditKind, Outcome};
 use passerelle_rfb::ServerInit;
-use passerelle_vnc::target::{self, TargetCredentials, TargetError, TargetSettings};
+use passerelle_vnc::target::{self, TargetCredentials, TargetError, TargetFailure, TargetSettings};
 use passerelle_vnc::{CertificateError, PeerCertificate, Transport};
 use serde_json::json;
 use tokio::net::TcpStream;

@@ -1,0 +1,28 @@
+//! How many files and connections the system lets the gateway have open.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Raises the limit as far as the gateway may. Systems start services with a low one for the sake of
+/// programs that use `select`.
+pub(crate) fn raise() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::debug!(%error, "the limit on open files stays as it is");
+    }
+}
+
+/// How many of `wanted` connections may wait for their login: at most half of what may be open, since
+/// sessions, their recordings and the store need the rest.
+pub(crate) fn for_strangers(wanted: usize) -> usize {
+    let Some(limit) = getrlimit(Resource::Nofile).current else { return wanted };
+    let most = usize::try_from(limit / 2).unwrap_or(usize::MAX);
+    if most < wanted {
+        tracing::warn!(
+            limit,
+            "the limit on open files is too low for limits.pre_auth_connections: {most} of {wanted} can wait"
+        );
+    }
+    wanted.min(most)
+}
