@@ -13,11 +13,14 @@ pub(crate) fn raise() {
     }
 }
 
-/// How many of `wanted` connections may wait for their login: at most half of what may be open, since
-/// sessions, their recordings and the store need the rest.
+/// How many files and connections are kept for sessions, their recordings and the store. Of a low limit it
+/// is half.
+const KEPT: u64 = 4096;
+
+/// How many of `wanted` connections may wait for their login without taking what sessions need.
 pub(crate) fn for_strangers(wanted: usize) -> usize {
     let Some(limit) = getrlimit(Resource::Nofile).current else { return wanted };
-    let most = usize::try_from(limit / 2).unwrap_or(usize::MAX);
+    let most = usize::try_from(limit - KEPT.min(limit / 2)).unwrap_or(usize::MAX);
     if most < wanted {
         tracing::warn!(
             limit,

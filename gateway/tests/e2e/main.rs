@@ -3,7 +3,10 @@
 //! `cargo xtask test` installs what these tests drive. Each test starts its own desktop, gateway and
 //! viewer, all on the loopback interface, and ends them.
 
+mod faults;
 mod harness;
+mod hostile;
 mod pairs;
+mod peers;
 mod refusals;
 mod sessions;

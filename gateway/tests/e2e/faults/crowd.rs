@@ -9,6 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::harness::Outcome;
 use crate::harness::lab::Lab;
 use crate::harness::wait::now;
+use crate::peers::read_some;
 use crate::peers::site::{Setup, Site};
 use crate::peers::target::Target;
 use crate::peers::viewer::{Viewer, connect_from};
@@ -56,9 +57,8 @@ fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
     Lab::run(|lab| {
         allow_files(12_000)?;
         let target = Target::quiet()?;
-        let setup = Setup::new(&target)
-            .with("limits: { pre_auth_connections: 20000, handshake: 60s }")
-            .files(20_000);
+        let setup =
+            Setup::new(&target).with("limits: { pre_auth_connections: 20000, handshake: 60s }").files(20_000);
         let mut site = Site::start(lab, setup)?;
         expect_let_in(&site)?;
         let before = site.memory()?;
@@ -110,7 +110,7 @@ fn is_open(stream: &TcpStream) -> bool {
         stream.set_nonblocking(true)?;
         loop {
             // The banner comes first.
-            if std::io::Read::read(&mut &*stream, &mut bytes)? == 0 {
+            if read_some(&mut &*stream, &mut bytes)? == 0 {
                 return Ok(());
             }
         }

@@ -89,7 +89,12 @@ fn a_killed_gateway_leaves_an_intact_prefix() {
 }
 
 /// The recording that was not there before is a prefix of what was sent, and only just shorter.
-fn check_prefix(site: &Site<'_>, seen: &mut BTreeSet<String>, sent: &Sent, killed: Instant) -> Outcome<String> {
+fn check_prefix(
+    site: &Site<'_>,
+    seen: &mut BTreeSet<String>,
+    sent: &Sent,
+    killed: Instant,
+) -> Outcome<String> {
     let answers = site.json(&["recordings", "verify", "--all"])?;
     let answers = answers.as_array().ok_or("the verification is no list")?;
     let is_new = |answer: &&Value| answer["id"].as_str().is_some_and(|id| !seen.contains(id));

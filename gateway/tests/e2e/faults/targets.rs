@@ -18,11 +18,11 @@ use crate::peers::viewer::Viewer;
 use crate::peers::wire;
 
 /// Expects that the technician is told `wanted`, and that the audit log has it too.
-fn expect_told(site: &Site<'_>, name: &str, wanted: &str, ends: usize) -> Outcome {
+fn expect_told(site: &Site<'_>, name: &str, wanted: &str, (ends, reason): (usize, &str)) -> Outcome {
     let said = Viewer::login(site, &site.ticket_for("alice", name)?).map(drop);
     expect_refusal(said.clone(), name)?;
     expect_refusal(said, wanted)?;
-    let end = site.expect_end(ends, "target_refused")?;
+    let end = site.expect_end(ends, reason)?;
     if !end["message"].as_str().is_some_and(|message| message.contains(wanted)) {
         return Err(format!("the end does not say {wanted:?}: {end}"));
     }
@@ -55,11 +55,11 @@ fn the_technician_is_told_what_is_wrong_with_the_target() {
             .target("locked", locked.port, &password)
             .target("absent", free_port()?, "");
         let site = Site::start(lab, setup)?;
-        expect_told(&site, "desk", "Somebody is at it", 1)?;
-        expect_told(&site, "leaving", "closed the connection", 2)?;
-        expect_told(&site, "web", "HTTP", 3)?;
-        expect_told(&site, "locked", "Authentication failure", 4)?;
-        expect_told(&site, "absent", "cannot be reached", 5)?;
+        expect_told(&site, "desk", "Somebody is at it", (1, "target_refused"))?;
+        expect_told(&site, "leaving", "closed the connection", (2, "target_refused"))?;
+        expect_told(&site, "web", "HTTP", (3, "target_violation"))?;
+        expect_told(&site, "locked", "Authentication failure", (4, "target_refused"))?;
+        expect_told(&site, "absent", "cannot be reached", (5, "target_refused"))?;
         site.expect_sealed()
     });
 }
@@ -78,7 +78,8 @@ fn a_silent_target_is_given_up() {
 
 /// A server's TLS with a certificate that nobody has seen before.
 fn fresh_tls() -> Outcome<Arc<ServerConfig>> {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).map_err(|error| error.to_string())?;
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])
+        .map_err(|error| error.to_string())?;
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())?;
     ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

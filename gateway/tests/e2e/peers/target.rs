@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use passerelle_rfb::security::VncAuthProof;
 
-use super::{PATIENCE, failed, wire};
+use super::{PATIENCE, failed, read_some, wire};
 use crate::harness::Outcome;
 
 /// What a target does with a connection; its number counts from 0.
@@ -98,7 +98,9 @@ impl Drop for Target {
 pub(crate) fn answer(mut stream: TcpStream) {
     let update = wire::raw_screen();
     let mut bytes = [0; 4096];
-    while stream.read(&mut bytes).is_ok_and(|count| count > 0) && stream.write_all(&update).is_ok() {}
+    while read_some(&mut stream, &mut bytes).is_ok_and(|count| count > 0) && stream.write_all(&update).is_ok()
+    {
+    }
 }
 
 /// The whole handshake of a server, without a login or with VncAuth.
@@ -140,5 +142,5 @@ pub(crate) fn take<const N: usize>(stream: &mut impl Read) -> std::io::Result<[u
 /// Reads and forgets until the other end hangs up.
 pub(crate) fn drain(mut stream: impl Read) {
     let mut bytes = [0; 65536];
-    while stream.read(&mut bytes).is_ok_and(|count| count > 0) {}
+    while read_some(&mut stream, &mut bytes).is_ok_and(|count| count > 0) {}
 }

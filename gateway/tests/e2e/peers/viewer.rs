@@ -11,7 +11,7 @@ use passerelle_rfb::{Limits, Parsed, ServerInit};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::site::{Site, Ticket};
-use super::{PATIENCE, failed, wire};
+use super::{PATIENCE, failed, read_some, wire};
 use crate::harness::Outcome;
 use crate::harness::wait::now;
 
@@ -19,8 +19,6 @@ use crate::harness::wait::now;
 pub(crate) struct Viewer {
     /// The connection, from behind ServerInit on.
     pub(crate) stream: TcpStream,
-    /// The desktop as the gateway described it.
-    pub(crate) init: ServerInit,
 }
 
 impl Viewer {
@@ -43,18 +41,20 @@ impl Viewer {
         password: &str,
     ) -> Outcome<Self> {
         let mut stream = connect(port)?;
-        let kind = if username.is_empty() { CredentialKind::Password } else { CredentialKind::UsernameAndPassword };
+        let kind =
+            if username.is_empty() { CredentialKind::Password } else { CredentialKind::UsernameAndPassword };
         let mut handshake = TargetHandshake::new(&[security], kind);
         while let Some(bytes) = step(&mut stream, || handshake.wants())? {
             handshake.receive(&bytes).map_err(|error| reason(&error))?;
         }
         let mut login = handshake.finish().ok_or("the handshake did not finish")?;
-        let credentials =
-            Credentials { username: username.to_owned(), password: password.to_owned().into() };
+        let credentials = Credentials { username: username.to_owned(), password: password.to_owned().into() };
         login.start(credentials).map_err(|error| reason(&error))?;
         while let Some(bytes) = step(&mut stream, || login.wants())? {
             // A private key that everybody knows is good enough for a test.
-            login.receive(&bytes, &mut |bytes: &mut [u8]| bytes.fill(0x5e)).map_err(|error| reason(&error))?;
+            login
+                .receive(&bytes, &mut |bytes: &mut [u8]| bytes.fill(0x5e))
+                .map_err(|error| reason(&error))?;
         }
         stream.write_all(&[1]).map_err(failed("sending ClientInit"))?;
         let mut bytes = vec![0; 24];
@@ -63,9 +63,9 @@ impl Viewer {
             let start = if known == 24 { 0 } else { 24 };
             stream.read_exact(&mut bytes[start..]).map_err(failed("reading ServerInit"))?;
             match ServerInit::parse(&bytes, &Limits::default()) {
-                Ok(Parsed::Done { value: init, .. }) => return Ok(Self { stream, init }),
+                Ok(Parsed::Done { value, .. }) if value == wire::init() => return Ok(Self { stream }),
                 Ok(Parsed::NeedMore { total }) if total > known => bytes.resize(total, 0),
-                other => return Err(format!("no ServerInit: {other:?}")),
+                other => return Err(format!("not the target's ServerInit: {other:?}")),
             }
         }
     }
@@ -127,7 +127,7 @@ pub(crate) fn until_closed(stream: &mut TcpStream, limit: Duration) -> Outcome<V
             return Err(format!("the gateway had not hung up after {limit:?}"));
         }
         stream.set_read_timeout(Some(left)).map_err(failed("a read timeout"))?;
-        match stream.read(&mut bytes) {
+        match read_some(stream, &mut bytes) {
             Ok(0) => return Ok(all),
             Ok(count) => all.extend_from_slice(&bytes[..count]),
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
