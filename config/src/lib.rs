@@ -2,7 +2,7 @@
 //!
 //! [`Config::load`] reads the file, resolves the secrets that it refers to and checks everything that can
 //! be checked without a network. It answers with all errors at once, each with its line and the path of
-//! its key. Unknown keys are errors. [`schema`] is the JSON schema of the file; the same schema drives the
+//! its key. Unknown keys are errors. [`schema()`] is the JSON schema of the file; the same schema drives the
 //! checks, so what editors show and what is accepted are one thing.
 //!
 //! Nothing but reading files and environment variables happens here, and that through [`Resolver`].

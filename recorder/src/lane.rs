@@ -75,7 +75,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// Every class, in the order of [`Class::index`].
+    /// Every class, the one of screens first.
     pub const ALL: [Class; 3] = [Class::Screen, Class::Input, Class::Events];
 
     pub(crate) const fn index(self) -> usize {

@@ -52,7 +52,7 @@ impl From<WalkError> for ReadError {
 /// group's records (at most one a class) and one entry.
 ///
 /// Every record's authenticity is checked against the data keys; the signatures are
-/// [`verify`](crate::verify)'s business. At the end of what is written the iterator answers `None`, and
+/// [`verify`](crate::verify())'s business. At the end of what is written the iterator answers `None`, and
 /// goes on when there is more: a running session can be followed.
 pub struct Reader {
     walk: Walk,

@@ -8,7 +8,7 @@ use super::chain::{EventLine, Line};
 use super::files::{Lines, NextLine, numbers, path};
 
 /// The last `count` events of the log in `dir`, the oldest first. Lines that cannot be read are left out;
-/// [`verify`](super::verify) names them.
+/// [`verify`](super::verify()) names them.
 ///
 /// # Errors
 /// A file cannot be read.
