@@ -9,7 +9,16 @@ const ADVISORY_DB: &str = "https://github.com/rustsec/advisory-db";
 
 pub(crate) fn check() -> Outcome {
     shell::cargo_tool("cargo-deny")?;
-    shell::run(shell::cargo().args(["deny", "--log-level", "warn", "check", "bans", "licenses", "sources"]))?;
+    shell::run(shell::cargo().args([
+        "deny",
+        "--log-level",
+        "warn",
+        "check",
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ]))?;
     if !reachable(ADVISORY_DB) {
         println!("advisories were NOT checked: {ADVISORY_DB} cannot be reached from here");
         return Ok(());
