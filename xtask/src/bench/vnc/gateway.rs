@@ -2,13 +2,20 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::clock;
 use super::peers::Target;
 use super::process::{Process, command, free_address};
+
+/// How long the gateway may take until commands can talk to it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether sessions are recorded, and in which directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +31,7 @@ pub(crate) struct Gateway {
     process: Process,
     program: PathBuf,
     configuration: PathBuf,
+    control: PathBuf,
     address: SocketAddr,
     recordings: Option<PathBuf>,
 }
@@ -56,11 +64,29 @@ impl Gateway {
             process: Process::start(&name, serve, parent)?,
             program: program.to_owned(),
             configuration,
+            control: directory.join("data").join("control.sock"),
             address,
             recordings,
         };
         gateway.process.wait_listening(address)?;
+        gateway.wait_answering()?;
         Ok(gateway)
+    }
+
+    /// Waits until commands can talk to it.
+    fn wait_answering(&self) -> Result<()> {
+        let deadline = clock::now() + PATIENCE;
+        while UnixStream::connect(&self.control).is_err() {
+            ensure!(clock::now() < deadline, "the gateway's control socket does not answer");
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Ends it and starts it anew with the same state.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        self.process.restart(self.address)?;
+        self.wait_answering()
     }
 
     /// Where it listens for viewers.

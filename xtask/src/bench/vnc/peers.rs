@@ -200,6 +200,24 @@ impl Peers {
         Ok(Endpoint { address: *address, wire, login })
     }
 
+    /// Starts the process between the viewer and `target` anew, so that it holds no memory of earlier
+    /// sessions.
+    pub(crate) fn restart(&mut self, peer: Peer, target: Target) -> Result<()> {
+        let Some(address) = self.addresses.get(&(peer, target)).copied() else { return Ok(()) };
+        match peer {
+            Peer::Direct => Ok(()),
+            Peer::Haproxy => self.haproxy.restart(address),
+            Peer::Websockify => match self.websockify.get_mut(&target) {
+                Some(process) => process.restart(address),
+                None => Ok(()),
+            },
+            gateway => match self.gateways.get_mut(&gateway) {
+                Some(gateway) => gateway.restart(),
+                None => Ok(()),
+            },
+        }
+    }
+
     /// The process that stands between the viewer and `target`; none for the direct way.
     pub(crate) fn process(&self, peer: Peer, target: Target) -> Option<&Process> {
         match peer {

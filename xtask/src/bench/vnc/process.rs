@@ -21,6 +21,7 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 /// A child process in a process group of its own, which ends with this value.
 pub(crate) struct Process {
     name: String,
+    command: Command,
     child: Child,
     log: PathBuf,
 }
@@ -31,8 +32,8 @@ impl Process {
     pub(crate) fn start(name: &str, command: Command, directory: &Path) -> Result<Self> {
         let log = directory.join(format!("{name}.log"));
         let output = File::create(&log)?;
-        let program = command.get_program().to_string_lossy().into_owned();
-        let child = Command::new("setpriv")
+        let mut guarded = Command::new("setpriv");
+        guarded
             .args(["--pdeathsig", "TERM", "--"])
             .arg(command.get_program())
             .args(command.get_args())
@@ -40,10 +41,17 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot start {program}"))?;
-        Ok(Self { name: name.to_owned(), child, log })
+            .process_group(0);
+        let child = guarded.spawn().with_context(|| format!("cannot start {name}"))?;
+        Ok(Self { name: name.to_owned(), command: guarded, child, log })
+    }
+
+    /// Ends the process and starts it anew, for figures that earlier use would change; waits until it
+    /// listens at `address` again.
+    pub(crate) fn restart(&mut self, address: SocketAddr) -> Result<()> {
+        self.stop();
+        self.child = self.command.spawn().with_context(|| format!("cannot start {} again", self.name))?;
+        self.wait_listening(address)
     }
 
     /// Waits until the process accepts TCP connections at `address`, by looking for the listener and not

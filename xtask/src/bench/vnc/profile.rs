@@ -7,7 +7,7 @@ use super::process::Process;
 use crate::shell;
 
 /// Parts of the gateway's work, and what the names of their functions contain.
-const PARTS: [(&str, &[&str]); 5] = [
+const PARTS: [(&str, &[&str]); 6] = [
     ("hashing", &["sha256", "sha512"]),
     ("sealing", &["gcm", "ghash", "aes_", "aesni", "aes_hw"]),
     (
@@ -30,6 +30,7 @@ const PARTS: [(&str, &[&str]); 5] = [
     ),
     ("sockets", &["tcp", "sock", "skb", "inet", "ip_", "loopback", "dev_", "napi", "net_", "epoll"]),
     ("copying", &["copy", "memmove", "memcpy", "memset", "rep_movs", "clear_page"]),
+    ("scheduling", &["spin", "sched", "task_switch", "futex", "wake"]),
 ];
 
 /// A running profile of a process.
@@ -66,13 +67,13 @@ impl Profile {
     }
 }
 
-/// Adds up the lines `12.34%;[k] symbol` of a report.
+/// Adds up the lines ` 12.34%  ;[k] symbol` of a report.
 fn sum(report: &str) -> Vec<(&'static str, f64)> {
     let mut shares: Vec<(&'static str, f64)> = PARTS.iter().map(|(part, _)| (*part, 0.0)).collect();
     let mut rest = 0.0;
     for line in report.lines() {
-        let Some((percent, symbol)) = line.split_once("%;") else { continue };
-        let Ok(percent) = percent.trim().parse::<f64>() else { continue };
+        let Some((percent, symbol)) = line.split_once(';') else { continue };
+        let Ok(percent) = percent.trim().trim_end_matches('%').parse::<f64>() else { continue };
         let symbol = symbol.to_lowercase();
         let part = PARTS.iter().position(|(_, names)| names.iter().any(|name| symbol.contains(name)));
         match part.and_then(|part| shares.get_mut(part)) {

@@ -48,6 +48,9 @@ const fn value(scenario: &'static str, figure: &'static str, peer: Peer, demand:
 use Demand::{AtLeast, AtMost};
 use Peer::{Direct, Haproxy, Plain, Recorded};
 
+/// CPU seconds a minute that count as none: three ticks of the kernel's CPU clock while it is watched.
+const NOTHING: f64 = 0.2;
+
 /// The demands. Two measurements of the same bytes differ by a frame or two at their ends, for which a
 /// "no more than direct" has two percent of room.
 const TARGETS: &[Target] = &[
@@ -76,8 +79,8 @@ const TARGETS: &[Target] = &[
     ratio("motion", "motion, ZRLE: bytes an update", Recorded, Direct, AtMost(1.02)),
     value("memory", "memory of an idle session", Plain, AtMost(200.0)),
     value("memory", "memory of an idle session", Recorded, AtMost(200.0)),
-    value("memory", "CPU of 100 idle sessions", Plain, AtMost(0.0)),
-    value("memory", "CPU of 100 idle sessions", Recorded, AtMost(0.0)),
+    value("memory", "CPU of 100 idle sessions", Plain, AtMost(NOTHING)),
+    value("memory", "CPU of 100 idle sessions", Recorded, AtMost(NOTHING)),
 ];
 
 /// The verdict on every target whose figure was measured.

@@ -16,7 +16,7 @@ use crate::bench::vnc::peers::{Line, Peer, Target};
 const RATE: u32 = 10;
 
 impl Bench {
-    /// CPU, memory, bytes and recording of a session with 1280x720 pixels that move.
+    /// CPU, bytes, recording and memory (beyond that of a process that has just been started) of a session with 1280x720 pixels that move.
     pub(super) fn motion(&mut self, line: Line) -> Result<()> {
         if !self.options.wants("motion") {
             return Ok(());
@@ -37,6 +37,7 @@ impl Bench {
     }
 
     fn watch(&mut self, peer: Peer, line: Line, encoding: i32, seconds: u64) -> Result<()> {
+        self.peers.restart(peer, Target::Motion)?;
         let endpoint = self.peers.endpoint(peer, Target::Motion, line)?;
         let idle_memory = self.memory_of(peer, Target::Motion);
         let recorded_before = self.peers.gateway(peer).and_then(|gateway| gateway.recorded_bytes());

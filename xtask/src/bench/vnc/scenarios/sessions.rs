@@ -46,10 +46,11 @@ impl Bench {
             return Ok(());
         }
         let sessions = self.options.pick(100, 30);
-        let watched = Duration::from_secs(self.options.pick(6, 3));
+        let watched = Duration::from_secs(self.options.pick(10, 3));
         let peers: Vec<Peer> =
             self.peers.running().into_iter().filter(|peer| *peer != Peer::Direct).collect();
         self.interleave(&format!("{sessions} idle sessions"), Line::Short, 1, &peers, |bench, peer| {
+            bench.peers.restart(peer, Target::Source)?;
             let before = bench.memory_of(peer, Target::Source).context("no process")?;
             let mut viewers = Vec::new();
             for _ in 0..sessions {
@@ -78,6 +79,7 @@ impl Bench {
         let (active, rate) = ACTIVE;
         let what = format!("{active} sessions with {rate} Tight updates a second");
         self.interleave(&what, Line::Short, 1, &peers, |bench, peer| {
+            bench.peers.restart(peer, Target::Source)?;
             let endpoints: Vec<Endpoint> = (0..active)
                 .map(|_| bench.peers.endpoint(peer, Target::Source, Line::Short))
                 .collect::<Result<_>>()?;
