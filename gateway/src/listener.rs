@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,6 +18,23 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A peer that acknowledges nothing for so long is gone.
 const GONE: Duration = Duration::from_secs(120);
+
+/// How many connections the system completes before they are accepted. What comes beyond is retried by its
+/// sender after a second or more, so a burst of strangers would keep technicians waiting. The system may
+/// allow less.
+const BACKLOG: u32 = 4096;
+
+/// Listens on `address`.
+///
+/// # Errors
+/// The address is in use, or not one of this machine's.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of a gateway that ended a moment ago must not keep the next one from its port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Hands each connection to a task of its own in `tasks`, until `stop`.
 pub(crate) async fn serve<H, F>(

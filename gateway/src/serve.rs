@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use passerelle_config::{Config, ConfigErrors};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, Outcome};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -73,7 +72,7 @@ impl Running {
         let socket = config.control_socket();
         let mut listeners = Vec::new();
         for address in addresses {
-            let bound = TcpListener::bind(address).await;
+            let bound = listener::bind(address);
             listeners.push(bound.map_err(|source| ServeError::Listen { address, source })?);
         }
         let gateway = Gateway::open(config).await?;
