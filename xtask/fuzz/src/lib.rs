@@ -3,6 +3,7 @@
 //! Each function panics when its promise is broken, and so does whatever it calls when it should not.
 
 mod config;
+mod evidence;
 mod handshake;
 mod login;
 mod relay;
@@ -13,8 +14,10 @@ pub type Oracle = fn(&[u8]);
 
 /// Every oracle, under the name of its fuzz target and of the folder with its seeds.
 pub const ORACLES: &[(&str, Oracle)] = &[
+    ("audit", evidence::audit),
     ("config", config::parse),
     ("login", login::parse),
+    ("recording", evidence::recording),
     ("rfb_client_framer", rfb::client_framer),
     ("rfb_server_framer", rfb::server_framer),
     ("rfb_server_init", rfb::server_init),
