@@ -70,15 +70,16 @@ impl Running {
     pub(crate) async fn start(config: Config) -> Result<Self, ServeError> {
         let addresses = config.listen.vnc.0.clone();
         let socket = config.control_socket();
+        let gateway = Gateway::open(config).await?;
+        let control = control::bind(&socket)
+            .await
+            .map_err(|source| ServeError::Control { path: socket.clone(), source })?;
+        // Last, so that a port that answers means a gateway that takes orders.
         let mut listeners = Vec::new();
         for address in addresses {
             let bound = listener::bind(address);
             listeners.push(bound.map_err(|source| ServeError::Listen { address, source })?);
         }
-        let gateway = Gateway::open(config).await?;
-        let control = control::bind(&socket)
-            .await
-            .map_err(|source| ServeError::Control { path: socket.clone(), source })?;
         let started = AuditEvent::new(AuditKind::GatewayStarted)
             .outcome(Outcome::Success)
             .detail("version", env!("CARGO_PKG_VERSION"));
