@@ -118,13 +118,13 @@ fn account(tools: &Path) -> Outcome {
     let file = tools.join("account");
     let exists = Command::new("id").arg(ACCOUNT).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let exists = exists.is_ok_and(|status| status.success());
-    if exists && file.is_file() {
-        return Ok(());
-    }
     if !is_root() {
-        println!("setup: only root can make the account {ACCOUNT}; tests that need it will say so");
+        if !exists || !file.is_file() {
+            println!("setup: only root can make the account {ACCOUNT}; tests that need it will say so");
+        }
         return Ok(());
     }
+    // The password is new each time: another checkout may have set its own since.
     if !exists {
         shell::run(Command::new("useradd").args([
             "--system",
