@@ -31,10 +31,23 @@ pub(crate) fn has(program: &str) -> bool {
 }
 
 /// The cargo that started us, so that a toolchain chosen with `cargo +NAME` stays chosen.
+///
+/// What it told us about this package is kept from it: build scripts that look at such variables, as
+/// ring's does, would run again, and with them everything that depends on them.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(describes_us) {
+            command.env_remove(name);
+        }
+    }
     command.current_dir(root());
     command
+}
+
+/// Whether cargo sets this variable for the program that it runs, to say what it runs.
+fn describes_us(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| variable.starts_with(prefix))
 }
 
 /// Runs a program with our own input and output; anything but exit code 0 is an error.
