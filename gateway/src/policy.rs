@@ -41,7 +41,7 @@ impl Policy {
                 Some(tls::from_pem(certificate.pem.as_bytes(), key.expose().as_bytes())?)
             }
         };
-        let security = offered(config.vnc.security.as_deref(), tls.is_some());
+        let security = config.viewer_security().into_iter().map(viewer_security).collect();
         Ok(Self {
             rules: config.rules.iter().map(rule).collect(),
             viewer: ViewerSettings { security, tls, encrypted: false },
@@ -133,20 +133,13 @@ pub(crate) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     keys
 }
 
-/// What viewers are offered: what is configured, or everything, as far as there is a certificate for it.
-fn offered(configured: Option<&[config::ViewerSecurity]>, tls: bool) -> Vec<ViewerSecurity> {
-    use config::ViewerSecurity::{Ard, VncAuth, X509Plain, X509Vnc};
-    configured
-        .unwrap_or(&[X509Plain, X509Vnc, Ard, VncAuth])
-        .iter()
-        .map(|security| match security {
-            X509Plain => ViewerSecurity::X509Plain,
-            X509Vnc => ViewerSecurity::X509Vnc,
-            Ard => ViewerSecurity::Ard,
-            VncAuth => ViewerSecurity::VncAuth,
-        })
-        .filter(|security| tls || !security.uses_tls())
-        .collect()
+fn viewer_security(security: config::ViewerSecurity) -> ViewerSecurity {
+    match security {
+        config::ViewerSecurity::X509Plain => ViewerSecurity::X509Plain,
+        config::ViewerSecurity::X509Vnc => ViewerSecurity::X509Vnc,
+        config::ViewerSecurity::Ard => ViewerSecurity::Ard,
+        config::ViewerSecurity::VncAuth => ViewerSecurity::VncAuth,
+    }
 }
 
 fn rule(rule: &config::Rule) -> auth::Rule {
