@@ -39,7 +39,6 @@ pub(crate) struct Running {
     policy: Arc<Policy>,
     target: config::Target,
     registered: Registered,
-    recording: Option<Recording>,
     observer: Observer,
 }
 
@@ -140,11 +139,11 @@ impl Running {
         let observer = Observer::new(
             registered.entry.clone(),
             gateway.audit.clone(),
-            recording.clone(),
+            recording,
             wanted == RecordingPolicy::Required,
             policy.config.recording.clipboard,
         );
-        Ok(Self { gateway: gateway.clone(), policy, target, registered, recording, observer })
+        Ok(Self { gateway: gateway.clone(), policy, target, registered, observer })
     }
 
     pub(crate) fn id(&self) -> SessionId {
@@ -246,7 +245,7 @@ impl Running {
             let event = self.event(AuditKind::ProtocolViolation).outcome(Outcome::Failed).message(&**error);
             self.gateway.audit.note(event);
         }
-        if let Some(recording) = self.recording.take() {
+        if let Some(recording) = self.observer.recording() {
             match recording.close(reason.name()).await {
                 Ok(sealed) => self.gateway.audit.note(
                     self.event(AuditKind::RecordingSealed)
