@@ -1,4 +1,4 @@
-//! Starting to stop: signals and the order in which things end.
+//! What the gateway is told by signals.
 
 use std::io;
 
