@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use passerelle_config::{Config, FileError, Loaded, Permission, Resolver, ViewerSecurity, schema};
+use passerelle_config::{
+    Config, FileError, Loaded, Permission, Resolver, TargetSelector, ViewerSecurity, schema,
+};
 use proptest::prelude::*;
 use zeroize::Zeroizing;
 
@@ -80,9 +82,10 @@ fn the_example_is_accepted() {
         "vncpass1"
     );
     assert!(config.rules[0].permissions.allows(Permission::ClipboardToTarget));
-    assert!(config.rules[0].covers(config.target("front-desk").unwrap()));
-    assert!(!config.rules[0].covers(config.target("build-server").unwrap()));
-    assert!(config.rules[0].names("alice", &config.users[0].groups));
+    assert_eq!(config.rules[0].targets, [TargetSelector::Tag("office".into())]);
+    assert!(config.target("front-desk").unwrap().tags.contains(&"office".into()));
+    assert!(!config.target("build-server").unwrap().tags.contains(&"office".into()));
+    assert!(config.user("alice").unwrap().groups.contains(&config.rules[0].groups[0]));
     let keys: Vec<&str> = warnings.iter().map(|warning| warning.key.as_str()).collect();
     assert_eq!(keys, ["vnc.security[2]", "vnc.security[3]"]);
 }

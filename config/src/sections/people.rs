@@ -8,7 +8,6 @@ use passerelle_desktop::{Permission, Permissions};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Target;
 use crate::values::{Name, Secret, format};
 
 /// A technician.
@@ -54,18 +53,6 @@ pub struct Rule {
     pub require: Vec<Requirement>,
 }
 
-impl Rule {
-    /// Whether the rule is about a technician of this name and these groups.
-    pub fn names(&self, user: &str, groups: &[String]) -> bool {
-        self.users.iter().any(|name| name == user) || self.groups.iter().any(|group| groups.contains(group))
-    }
-
-    /// Whether the rule is about `target`.
-    pub fn covers(&self, target: &Target) -> bool {
-        self.targets.iter().any(|selector| selector.matches(target))
-    }
-}
-
 /// What a session must fulfil.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -83,17 +70,6 @@ pub enum TargetSelector {
     Tag(String),
     /// A target's name.
     Name(String),
-}
-
-impl TargetSelector {
-    /// Whether `target` is meant.
-    pub fn matches(&self, target: &Target) -> bool {
-        match self {
-            Self::All => true,
-            Self::Tag(tag) => target.tags.contains(tag),
-            Self::Name(name) => target.name == *name,
-        }
-    }
 }
 
 impl FromStr for TargetSelector {
