@@ -132,9 +132,12 @@ fn removed_reordered_and_inserted_records_are_found() {
             swapped.swap(at - 1, at);
             changes.push((format!("swapped {at}"), swapped));
         }
-        let mut spliced = original.clone();
-        spliced[at] = other[at].clone();
-        changes.push((format!("spliced {at}"), spliced));
+        // How many records a batch makes depends on the machine's load: the other may have fewer.
+        if let Some(foreign) = other.get(at) {
+            let mut spliced = original.clone();
+            spliced[at] = foreign.clone();
+            changes.push((format!("spliced {at}"), spliced));
+        }
     }
     for (name, records) in changes {
         std::fs::write(&path, records.concat()).unwrap();
