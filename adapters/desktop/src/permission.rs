@@ -34,26 +34,41 @@ permissions! {
     Pointer = "pointer",
     /// Press keys.
     Keyboard = "keyboard",
-    /// Put clipboard content on the target.
+    /// Put text on the target's clipboard.
     ClipboardToTarget = "clipboard.to_target",
-    /// Take clipboard content from the target.
+    /// Take text from the target's clipboard.
     ClipboardFromTarget = "clipboard.from_target",
-    /// Copy files to the target.
+    /// Put pictures on the target's clipboard.
+    ImagesToTarget = "images.to_target",
+    /// Take pictures from the target's clipboard.
+    ImagesFromTarget = "images.from_target",
+    /// Copy files to the target, over the clipboard or a mounted drive.
     FilesToTarget = "files.to_target",
-    /// Copy files from the target.
+    /// Copy files from the target, over the clipboard or a mounted drive.
     FilesFromTarget = "files.from_target",
-    /// Mount the technician's drives on the target.
+    /// Mount the technician's drives on the target. Files on them are read and written with the permissions
+    /// of their direction.
     Drives = "drives",
     /// Print on the technician's printers.
     Printers = "printers",
+    /// Use the technician's smart cards.
+    SmartCards = "smart_cards",
+    /// Use the technician's serial and parallel ports.
+    Ports = "ports",
     /// Hear the target.
     AudioOut = "audio.out",
     /// Speak into the target's microphone.
     AudioIn = "audio.in",
+    /// Use the technician's camera.
+    Camera = "camera",
+    /// Learn where the technician is.
+    Location = "location",
     /// Attach the technician's USB devices.
     Usb = "usb",
     /// Change the target's desktop size.
     Resize = "resize",
+    /// Show single applications instead of the desktop.
+    RemoteApps = "remote_apps",
     /// Open channels that none of the other permissions names.
     OtherChannels = "other_channels",
 }
@@ -96,7 +111,7 @@ impl<'de> Deserialize<'de> for Permission {
 
 /// A set of permissions. Serialized as a list of names.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Permissions(u16);
+pub struct Permissions(u32);
 
 impl Permissions {
     /// Nothing is permitted.

@@ -1,5 +1,6 @@
 //! How a protocol's messages pass through the gateway.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -130,6 +131,43 @@ pub enum Notice {
     },
     /// The desktop has a new name.
     Renamed(String),
+    /// A virtual channel was opened, or kept from being opened.
+    Channel {
+        /// Its name as the peers announce it, such as `rdpdr` or `Microsoft::Windows::RDS::Graphics`; cleaned of
+        /// control characters.
+        name: String,
+        /// Whether it is one that comes and goes within a session.
+        dynamic: bool,
+        /// The permission that it needs.
+        permission: Permission,
+        /// Whether it was opened.
+        opened: bool,
+    },
+    /// A file went through whole, or as much of it as was asked for.
+    File {
+        /// Where it came from.
+        from: Side,
+        /// How it went: `clipboard` or `drive`.
+        by: &'static str,
+        /// Its name, with its path as far as that is known; cleaned of control characters.
+        name: String,
+        /// How many bytes of it passed.
+        bytes: u64,
+        /// SHA-256 of its content, if it passed whole and in order.
+        sha256: Option<[u8; 32]>,
+    },
+    /// A peer says why it ends the session.
+    Disconnecting {
+        /// Who says it.
+        by: Side,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The target sent the technician to another machine. It was not passed on.
+    Redirected {
+        /// Where to, in words; cleaned of control characters.
+        to: String,
+    },
     /// State that a decoder of the target's bytes must know from here on, in the adapter's own format.
     Marker(Vec<u8>),
 }
@@ -142,7 +180,7 @@ pub struct Denied {
     /// What would have been needed.
     pub permission: Permission,
     /// What was tried, in words for the audit log: `set the desktop size`.
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
     /// Why it was withheld although the permission is there, if it is: `longer than 65536 bytes`.
     pub reason: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! What becomes of the things that a relay reports: recording, audit log, counters.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -29,7 +30,7 @@ pub(crate) struct Observer {
     clipboard: bool,
     input: bool,
     failure: Option<CloseReason>,
-    denials: BTreeMap<(Permission, &'static str, Option<String>), Denials>,
+    denials: BTreeMap<(Permission, Cow<'static, str>, Option<String>), Denials>,
 }
 
 /// Denials of one kind that are not in the audit log yet.
@@ -101,7 +102,7 @@ impl Observer {
     /// Writes what is still held back. To be called once, when the relay has ended.
     pub(crate) fn finish(&mut self) {
         for ((permission, action, reason), denials) in std::mem::take(&mut self.denials) {
-            self.report(permission, action, reason.as_deref(), &denials);
+            self.report(permission, &action, reason.as_deref(), &denials);
         }
     }
 
@@ -117,13 +118,13 @@ impl Observer {
         let mut denials = match self.denials.remove(&key) {
             None => {
                 let first = Denials { by: denied.by, since: now, count: 1 };
-                self.report(key.0, key.1, key.2.as_deref(), &first);
+                self.report(key.0, &key.1, key.2.as_deref(), &first);
                 Denials { count: 0, ..first }
             }
             Some(denials) => Denials { count: denials.count + 1, ..denials },
         };
         if now.as_millis() - denials.since.as_millis() >= DENIALS_TOGETHER_MS {
-            self.report(key.0, key.1, key.2.as_deref(), &denials);
+            self.report(key.0, &key.1, key.2.as_deref(), &denials);
             denials = Denials { since: now, count: 0, ..denials };
         }
         self.denials.insert(key, denials);
@@ -188,8 +189,59 @@ impl Observe for Observer {
                     self.event(AuditKind::DesktopResized).detail("width", width).detail("height", height),
                 );
             }
+            Notice::Channel { name, dynamic, permission, opened } => {
+                let detail = json!({ "channel": name, "dynamic": dynamic, "permission": permission });
+                let (kind, event, outcome) = if opened {
+                    (AuditKind::ChannelOpened, "channel.opened", Outcome::Success)
+                } else {
+                    (AuditKind::ChannelRefused, "channel.refused", Outcome::Refused)
+                };
+                self.record_event(event, detail);
+                self.audit.note(
+                    self.event(kind)
+                        .outcome(outcome)
+                        .detail("channel", name)
+                        .detail("dynamic", dynamic)
+                        .detail("permission", permission.name()),
+                );
+            }
+            Notice::File { from, by, name, bytes, sha256 } => {
+                let sha256 = sha256.map(hex);
+                let from = from.to_string();
+                let detail =
+                    json!({ "from": from, "by": by, "name": name, "bytes": bytes, "sha256": sha256 });
+                self.record_event("file.transferred", detail);
+                self.audit.note(
+                    self.event(AuditKind::FileTransferred)
+                        .detail("from", from)
+                        .detail("by", by)
+                        .detail("name", name)
+                        .detail("bytes", bytes)
+                        .detail("sha256", json!(sha256)),
+                );
+            }
+            Notice::Disconnecting { by, reason } => {
+                let by = by.to_string();
+                self.record_event("peer.disconnecting", json!({ "by": by, "reason": reason }));
+                self.audit.note(self.event(AuditKind::PeerDisconnecting).message(reason).detail("by", by));
+            }
+            Notice::Redirected { to } => {
+                self.record_event("session.redirected", json!({ "to": to }));
+                self.audit.note(
+                    self.event(AuditKind::SessionRedirected).outcome(Outcome::Refused).detail("to", to),
+                );
+            }
             Notice::Renamed(name) => self.record_event("desktop.renamed", json!({ "name": name })),
             Notice::Marker(marker) => self.record(Lane::State, &marker),
         }
     }
+}
+
+fn hex(digest: [u8; 32]) -> String {
+    use std::fmt::Write as _;
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

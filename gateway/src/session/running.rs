@@ -12,7 +12,8 @@ use passerelle_desktop::ClipboardLimits;
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 use passerelle_recorder::{Lane, Recording};
 use passerelle_rfb::Limits;
-use passerelle_vnc::{KeystrokePolicy, RelaySettings, Transport, VncRelay};
+use passerelle_transport::Transport;
+use passerelle_vnc::{KeystrokePolicy, RelaySettings, VncRelay};
 use serde_json::json;
 use tokio::net::TcpStream;
 

@@ -7,8 +7,8 @@ use passerelle_auth::{Fingerprint, StoreError, Trust};
 use passerelle_config::{self as config, CertificatePolicy, HostPort};
 use passerelle_recorder::audit::{AuditError, AuditKind, Outcome};
 use passerelle_rfb::ServerInit;
+use passerelle_transport::{self as transport, CertificateError, PeerCertificate, Transport};
 use passerelle_vnc::target::{self, TargetCredentials, TargetError, TargetFailure, TargetSettings};
-use passerelle_vnc::{CertificateError, PeerCertificate, Transport};
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -123,10 +123,10 @@ async fn judge(
 ) -> Result<(), Refused> {
     let fingerprint = certificate.fingerprint;
     let policy = match &config.tls.policy {
-        CertificatePolicy::Ca { .. } => passerelle_vnc::CertificatePolicy::Ca,
-        CertificatePolicy::Insecure => passerelle_vnc::CertificatePolicy::Insecure,
+        CertificatePolicy::Ca { .. } => transport::CertificatePolicy::Ca,
+        CertificatePolicy::Insecure => transport::CertificatePolicy::Insecure,
         CertificatePolicy::Pin { fingerprint } => {
-            passerelle_vnc::CertificatePolicy::Pin(passerelle_vnc::Fingerprint(*fingerprint.sha256()))
+            transport::CertificatePolicy::Pin(transport::Fingerprint(*fingerprint.sha256()))
         }
         CertificatePolicy::Tofu => {
             let now = ambient::now();
@@ -138,12 +138,12 @@ async fn judge(
                         .detail("fingerprint", fingerprint.to_string())
                         .detail("subject", &*certificate.subject);
                     session.gateway().audit.append(event).await?;
-                    passerelle_vnc::CertificatePolicy::Tofu { known: None }
+                    transport::CertificatePolicy::Tofu { known: None }
                 }
-                Trust::Same { .. } => passerelle_vnc::CertificatePolicy::Tofu { known: Some(fingerprint) },
-                Trust::Changed { known, .. } => passerelle_vnc::CertificatePolicy::Tofu {
-                    known: Some(passerelle_vnc::Fingerprint(known.0)),
-                },
+                Trust::Same { .. } => transport::CertificatePolicy::Tofu { known: Some(fingerprint) },
+                Trust::Changed { known, .. } => {
+                    transport::CertificatePolicy::Tofu { known: Some(transport::Fingerprint(known.0)) }
+                }
             }
         }
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use passerelle_auth::{Decision, Grant, Redeemed, Refusal};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
+use passerelle_transport::Transport;
 use passerelle_vnc::viewer::{self, Pending, Presented, ViewerError, ViewerLeg};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -198,10 +199,7 @@ async fn run(session: &mut Running, pending: Pending<TcpStream>) -> CloseReason 
 }
 
 /// Tells the viewer that it is in, and shows it the target's desktop.
-async fn welcome(
-    pending: Pending<TcpStream>,
-    target: &Target,
-) -> Result<passerelle_vnc::Transport<TcpStream>, ViewerError> {
+async fn welcome(pending: Pending<TcpStream>, target: &Target) -> Result<Transport<TcpStream>, ViewerError> {
     let leg: ViewerLeg<TcpStream> = pending.accept().await?;
     leg.start(&target.init).await
 }

@@ -62,6 +62,16 @@ kinds! {
     ClipboardTransferred = "clipboard.transferred",
     /// The desktop has a new size.
     DesktopResized = "desktop.resized",
+    /// A virtual channel was opened.
+    ChannelOpened = "channel.opened",
+    /// A virtual channel was kept from being opened.
+    ChannelRefused = "channel.refused",
+    /// A file went through.
+    FileTransferred = "file.transferred",
+    /// A peer said why it ends the session.
+    PeerDisconnecting = "peer.disconnecting",
+    /// The target sent the technician to another machine.
+    SessionRedirected = "session.redirected",
     /// A target's certificate was seen for the first time and is trusted from now on.
     TargetCertificateTrusted = "target.certificate.trusted",
     /// A target's certificate is not the one that was trusted.

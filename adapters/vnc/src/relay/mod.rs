@@ -232,5 +232,5 @@ fn deny(
     action: &'static str,
     reason: Option<String>,
 ) {
-    notices.push(Notice::Denied(Denied { by, permission, action, reason }));
+    notices.push(Notice::Denied(Denied { by, permission, action: action.into(), reason }));
 }

@@ -8,15 +8,13 @@ use std::time::SystemTime;
 pub use passerelle_rfb::security::{CredentialKind, TargetHandshakeError, TargetSecurity};
 use passerelle_rfb::security::{Credentials, ProtocolVersion, Random, TargetHandshake, TargetLogin, Wants};
 use passerelle_rfb::{Limits, Parsed, ServerInit};
+use passerelle_transport::{PeerCertificate, TlsFacts, TlsVersions, Transport, connect};
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use zeroize::Zeroizing;
 
 pub use self::error::{TargetError, TargetFailure};
-use crate::certificate::PeerCertificate;
-use crate::tls;
-use crate::transport::{TlsFacts, Transport};
 
 /// How a target is approached.
 #[derive(Clone, Debug)]
@@ -93,10 +91,8 @@ pub async fn negotiate<S: AsyncRead + AsyncWrite + Unpin + Send>(
             Wants::UpgradeToTls => {
                 let name = ServerName::try_from(settings.server_name.clone())
                     .map_err(|_| TargetError::ServerName(settings.server_name.clone()))?;
-                let stream = transport.into_metered().ok_or(TargetHandshakeError::OutOfTurn)?;
-                (transport, certificate) = tls::connect(stream, name, &settings.roots, settings.now)
-                    .await
-                    .map_err(TargetError::tls)?;
+                let connected = connect(transport, name, &settings.roots, settings.now, TlsVersions::Modern);
+                (transport, certificate) = connected.await.map_err(TargetError::tls)?;
                 handshake.upgraded();
             }
             Wants::Finished => break,

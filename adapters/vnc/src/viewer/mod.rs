@@ -10,12 +10,11 @@ pub use passerelle_rfb::security::{Presented, ViewerHandshakeError, ViewerSecuri
 use passerelle_rfb::security::{
     ProtocolVersion, Random, SecurityResult, ViewerHandshake, ViewerProof, Wants,
 };
+use passerelle_transport::{TlsFacts, Transport, accept};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio_rustls::TlsAcceptor;
 
 pub use self::error::ViewerError;
 pub(crate) use self::error::is_close;
-use crate::transport::{TlsFacts, Transport};
 
 /// The most that a viewer may send before it is let in, in bytes: TLS handshake, user name and password of
 /// the longest kind, and some room.
@@ -80,13 +79,11 @@ async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     transport: Transport<S>,
     config: Arc<rustls::ServerConfig>,
 ) -> Result<Transport<S>, ViewerError> {
-    let stream = transport.into_metered().ok_or(ViewerHandshakeError::OutOfTurn)?;
     // Nobody resumes an RFB session, and TigerVNC's viewer waits for ever when tickets arrive together with
     // the first message.
     let mut config = rustls::ServerConfig::clone(&config);
     config.send_tls13_tickets = 0;
-    let stream = TlsAcceptor::from(Arc::new(config)).accept(stream).await.map_err(ViewerError::tls)?;
-    Ok(Transport::tls(stream))
+    accept(transport, Arc::new(config)).await.map_err(ViewerError::tls)
 }
 
 /// A viewer that has presented its proof and waits for the answer.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerelle_rfb::security::ProtocolVersion::V3_8;
+use passerelle_transport::{CertificateError, CertificatePolicy, Fingerprint, PeerCertificate, Trust};
 use passerelle_vnc::target::{self, TargetFailure, TargetSecurity, TargetSettings};
 use passerelle_vnc::viewer::{self, ViewerError, ViewerSecurity};
-use passerelle_vnc::{CertificateError, CertificatePolicy, Fingerprint, PeerCertificate, Trust};
 use rcgen::{CertificateParams, DnType, date_time_ymd};
 use rustls::RootCertStore;
 

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use passerelle_rfb::security::ProtocolVersion;
 use passerelle_rfb::{Limits, PixelFormat, ServerInit};
+use passerelle_transport::{PeerCertificate, Transport};
 use passerelle_vnc::target::{
     self, TargetCredentials, TargetError, TargetLeg, TargetSecurity, TargetSettings,
 };
 use passerelle_vnc::viewer::{self, Presented, ViewerError, ViewerSecurity, ViewerSettings};
-use passerelle_vnc::{PeerCertificate, Transport};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

@@ -1,4 +1,5 @@
-//! TLS towards a target: verifies the handshake, notes the verdict on the certificate, decides nothing.
+//! TLS in both roles. Towards a target it verifies the handshake, notes the verdict on the certificate and
+//! decides nothing.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,26 +11,63 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::time_provider::TimeProvider;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::certificate::{PeerCertificate, validity};
-use crate::transport::{Metered, Transport};
+use crate::stream::{Metered, Transport};
 
-/// Performs the handshake as the client and tells what certificate the peer has.
+/// Which versions of TLS are offered to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsVersions {
+    /// TLS 1.3 and 1.2.
+    Modern,
+    /// TLS 1.2 alone, for peers that bind something to the connection and know only that version.
+    Tls12,
+}
+
+/// Performs the handshake as the server. The stream must not be encrypted yet.
+///
+/// # Errors
+/// The peer left or its handshake failed.
+pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    transport: Transport<S>,
+    config: Arc<ServerConfig>,
+) -> io::Result<Transport<S>> {
+    let stream = TlsAcceptor::from(config).accept(unencrypted(transport)?).await?;
+    Ok(Transport::tls(stream))
+}
+
+fn unencrypted<S>(transport: Transport<S>) -> io::Result<Metered<S>> {
+    transport.into_metered().ok_or_else(|| io::Error::other("the stream is encrypted already"))
+}
+
+/// Performs the handshake as the client and tells what certificate the peer has. The stream must not be
+/// encrypted yet; `now` is when the certificate must be valid.
 ///
 /// Any certificate whose key the peer holds passes. The caller judges it before a secret is sent.
-pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: Metered<S>,
+///
+/// # Errors
+/// The peer left or its handshake failed.
+pub async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+    transport: Transport<S>,
     server_name: ServerName<'static>,
     roots: &Arc<RootCertStore>,
     now: SystemTime,
+    versions: TlsVersions,
 ) -> io::Result<(Transport<S>, Option<PeerCertificate>)> {
+    let stream = unencrypted(transport)?;
+    let versions: &[_] = match versions {
+        TlsVersions::Modern => rustls::ALL_VERSIONS,
+        TlsVersions::Tls12 => &[&rustls::version::TLS12],
+    };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Arc::new(NotingVerifier::new(roots, &provider));
     let mut config = ClientConfig::builder_with_details(provider, Arc::new(Fixed(now)))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(io::Error::other)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&verifier) as _)

@@ -19,6 +19,9 @@ pub struct PeerCertificate {
     pub subject: String,
     /// End of the validity, in seconds since the Unix epoch.
     pub not_after: u64,
+    /// The key, as the content of the BIT STRING `subjectPublicKey` (RFC 5280, 4.1.2.7); empty when the
+    /// certificate is unreadable.
+    pub public_key: Vec<u8>,
     /// Whether the certificate leads to a trusted root, is valid now and belongs to the name that was
     /// dialled; else why not.
     pub ca: Result<(), String>,
@@ -26,16 +29,18 @@ pub struct PeerCertificate {
 
 impl PeerCertificate {
     pub(crate) fn new(der: &CertificateDer<'_>, ca: Result<(), String>) -> Self {
-        let (subject, not_after) = match Certificate::from_der(der) {
+        let (subject, not_after, public_key) = match Certificate::from_der(der) {
             Ok(certificate) => {
                 let tbs = certificate.tbs_certificate();
-                (tbs.subject().to_string(), tbs.validity().not_after.to_unix_duration().as_secs())
+                let not_after = tbs.validity().not_after.to_unix_duration().as_secs();
+                let key = tbs.subject_public_key_info().subject_public_key.raw_bytes().to_vec();
+                (tbs.subject().to_string(), not_after, key)
             }
             // rustls has read it, so this is a difference of opinion about details. The facts are for
             // people; trust rests on the fingerprint and on `ca`.
-            Err(error) => (format!("unreadable: {error}"), 0),
+            Err(error) => (format!("unreadable: {error}"), 0, Vec::new()),
         };
-        Self { fingerprint: Fingerprint::of(der), subject, not_after, ca }
+        Self { fingerprint: Fingerprint::of(der), subject, not_after, public_key, ca }
     }
 
     /// Whether `policy` accepts this certificate.
@@ -184,6 +189,7 @@ mod tests {
             fingerprint: Fingerprint::of(b"certificate"),
             subject: "CN=front-desk".into(),
             not_after: 0,
+            public_key: Vec::new(),
             ca,
         }
     }

@@ -28,7 +28,7 @@ impl<S> Transport<S> {
 
     /// The socket itself, of which no more than `budget` bytes are read before
     /// [`lift_budget`](Self::lift_budget).
-    pub(crate) const fn with_budget(stream: S, budget: usize) -> Self {
+    pub const fn with_budget(stream: S, budget: usize) -> Self {
         Self(Layer::Plain(Metered { stream, budget: Some(budget) }))
     }
 
@@ -44,7 +44,8 @@ impl<S> Transport<S> {
         }
     }
 
-    pub(crate) fn lift_budget(&mut self) {
+    /// From here on the peer may send as much as it likes.
+    pub fn lift_budget(&mut self) {
         match &mut self.0 {
             Layer::Plain(stream) => stream.budget = None,
             Layer::Tls(stream) => stream.get_mut().0.budget = None,
@@ -82,13 +83,20 @@ pub struct TlsFacts {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     /// Reads exactly `len` bytes, which may be secret.
-    pub(crate) async fn receive(&mut self, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    ///
+    /// # Errors
+    /// The peer left, or sent more than its budget.
+    pub async fn receive(&mut self, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
         let mut bytes = Zeroizing::new(vec![0; len]);
         self.read_exact(&mut bytes).await?;
         Ok(bytes)
     }
 
-    pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Sends all of `bytes` and flushes.
+    ///
+    /// # Errors
+    /// The peer left.
+    pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes).await?;
         self.flush().await
     }

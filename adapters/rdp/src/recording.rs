@@ -1,0 +1,57 @@
+//! What a recorded RDP session begins with.
+
+use serde::{Deserialize, Serialize};
+
+/// What a decoder must know before the first byte of the `target` lane; the first entry of the `state` lane, as
+/// JSON.
+///
+/// The `target` lane holds the PDUs as the viewer received them, from the first one after Client Info on
+/// (licensing, Demand Active, …). Channels and users have the numbers that the viewer knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// Version of this form: 1.
+    pub version: u32,
+    /// Desktop size that the viewer asked for, in pixels. Demand Active says what it got.
+    pub width: u16,
+    /// See `width`.
+    pub height: u16,
+    /// The client's user channel.
+    pub user_channel: u16,
+    /// The I/O channel.
+    pub io_channel: u16,
+    /// The message channel, if there is one.
+    pub message_channel: Option<u16>,
+    /// Names and numbers of the static virtual channels, in the client's order.
+    pub static_channels: Vec<(String, u16)>,
+    /// The bulk compression that the viewer asked for (MS-RDPBCGR 2.2.1.11.1.1, `CompressionType`): 0 is 8K
+    /// MPPC, 1 is 64K MPPC, 2 is NCRUSH, 3 is XCRUSH; nothing when it asked for none.
+    pub compression: Option<u8>,
+}
+
+/// Bytes that are no [`Start`].
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Not its JSON form.
+    #[error("the recording does not begin with the state of an RDP session: {0}")]
+    Form(#[from] serde_json::Error),
+    /// A version that this program does not know.
+    #[error("the recording's RDP state has the version {0}; this program knows version 1")]
+    Version(u32),
+}
+
+impl Start {
+    /// The entry in the `state` lane.
+    pub fn encode(&self) -> Vec<u8> {
+        // A struct of numbers and strings has a JSON form.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, StartError> {
+        let start: Self = serde_json::from_slice(bytes)?;
+        if start.version == 1 { Ok(start) } else { Err(StartError::Version(start.version)) }
+    }
+}

@@ -1,0 +1,1 @@
+//! Device redirection (MS-RDPEFS and its relatives).

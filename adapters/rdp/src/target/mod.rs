@@ -1,0 +1,1 @@
+//! The client's role towards a target.

@@ -1,0 +1,1 @@
+//! The server's role towards a viewer.

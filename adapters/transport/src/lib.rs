@@ -1,0 +1,11 @@
+//! What lies under every protocol: the byte stream of a leg, TLS in both roles, certificates.
+
+mod certificate;
+mod stream;
+mod tls;
+
+pub use certificate::{
+    CertificateError, CertificatePolicy, Fingerprint, FingerprintError, PeerCertificate, Trust,
+};
+pub use stream::{TlsFacts, Transport};
+pub use tls::{TlsVersions, accept, connect};
