@@ -1,1 +1,0 @@
-//! The clipboard (MS-RDPECLIP).

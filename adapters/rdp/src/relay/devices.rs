@@ -1,1 +1,0 @@
-//! Device redirection (MS-RDPEFS and its relatives).
