@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use passerelle_auth as auth;
 use passerelle_config::{self as config, Config};
+use passerelle_desktop::ClipboardLimits;
 use passerelle_rfb::Limits;
 use passerelle_vnc::target::{TargetCredentials, TargetSecurity, TargetSettings};
 use passerelle_vnc::viewer::{ViewerSecurity, ViewerSettings};
@@ -101,6 +102,13 @@ impl Policy {
             now,
             limits: Limits::default(),
         }
+    }
+
+    /// The largest clipboard content that passes.
+    pub(crate) fn clipboard_limits(&self) -> ClipboardLimits {
+        let sizes = &self.config.limits.clipboard;
+        let bytes = |size: config::ByteSize| u32::try_from(size.bytes()).unwrap_or(u32::MAX);
+        ClipboardLimits { to_target: bytes(sizes.to_target), from_target: bytes(sizes.from_target) }
     }
 
     /// What a session may take at most.

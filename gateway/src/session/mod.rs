@@ -1,5 +1,6 @@
 //! A session's life: from the technician's secret to the sealed recording.
 
+mod admission;
 mod close;
 mod lease;
 mod observer;

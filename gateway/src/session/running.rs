@@ -7,17 +7,15 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use passerelle_auth::{Grant, Lease, SessionId, TicketId};
-use passerelle_config::{self as config, Keystrokes, RecordingPolicy};
-use passerelle_desktop::ClipboardLimits;
+use passerelle_config::{self as config, RecordingPolicy};
+use passerelle_desktop::{Permissions, Relay};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 use passerelle_recorder::{Lane, Recording};
-use passerelle_rfb::Limits;
 use passerelle_transport::Transport;
-use passerelle_vnc::{KeystrokePolicy, RelaySettings, VncRelay};
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use super::target::{Refused, Target};
+use super::target::Refused;
 use super::{CloseReason, Entry, Facts, Observer, Phase, Registered, lease};
 use crate::gateway::{Gateway, recording_policy};
 use crate::policy::Policy;
@@ -189,33 +187,34 @@ impl Running {
         }
     }
 
-    /// Relays until the session is over.
-    pub(crate) async fn relay(&mut self, viewer: Transport<TcpStream>, target: Target) -> CloseReason {
-        let Target { init, transport, facts } = target;
-        self.observer.record_event("target.connected", facts);
-        self.observer.record(Lane::Target, &init.encode());
-        let config = &self.policy.config;
+    /// What the technician may do now.
+    pub(crate) fn permissions(&self) -> Permissions {
+        *self.registered.entry.permissions.borrow()
+    }
+
+    /// Writes an event to the recording, if there is one.
+    pub(crate) fn record_event(&mut self, kind: &str, detail: serde_json::Value) {
+        self.observer.record_event(kind, detail);
+    }
+
+    /// Writes bytes to a lane of the recording, if there is one.
+    pub(crate) fn record(&mut self, lane: Lane, bytes: &[u8]) {
+        self.observer.record(lane, bytes);
+    }
+
+    /// Relays between the two peers, as `relay` decides, until the session is over.
+    pub(crate) async fn relay(
+        &mut self,
+        viewer: Transport<TcpStream>,
+        target: Transport<TcpStream>,
+        relay: &mut dyn Relay,
+    ) -> CloseReason {
+        let config = &self.policy.config.limits;
         let entry = self.registered.entry.clone();
-        let permissions = entry.permissions.subscribe();
-        let sizes = &config.limits.clipboard;
-        let bytes = |size: config::ByteSize| u32::try_from(size.bytes()).unwrap_or(u32::MAX);
-        let mut relay = VncRelay::new(RelaySettings {
-            init,
-            permissions: *permissions.borrow(),
-            clipboard: ClipboardLimits {
-                to_target: bytes(sizes.to_target),
-                from_target: bytes(sizes.from_target),
-            },
-            keystrokes: match config.recording.keystrokes {
-                Keystrokes::None => KeystrokePolicy::None,
-                Keystrokes::All => KeystrokePolicy::All,
-            },
-            store_clipboard: config.recording.clipboard,
-            limits: Limits::default(),
-        });
-        let limits = relay::Limits { idle: config.limits.idle.get(), session: config.limits.session.get() };
-        let controls = relay::Controls { killed: entry.stopped(), permissions };
-        relay::run(viewer, transport, &mut relay, &mut self.observer, limits, controls).await
+        let limits = relay::Limits { idle: config.idle.get(), session: config.session.get() };
+        let controls =
+            relay::Controls { killed: entry.stopped(), permissions: entry.permissions.subscribe() };
+        relay::run(viewer, target, relay, &mut self.observer, limits, controls).await
     }
 
     /// Runs the session's work; a defect in it becomes a reason to end like any other.

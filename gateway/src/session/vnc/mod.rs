@@ -1,29 +1,29 @@
 //! A VNC connection, from the first byte to the last.
 
+mod target;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use passerelle_auth::{Decision, Grant, Redeemed, Refusal};
-use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
+use passerelle_auth::Redeemed;
+use passerelle_config::Keystrokes;
+use passerelle_recorder::Lane;
+use passerelle_recorder::audit::{AuditEvent, AuditKind};
+use passerelle_rfb::Limits;
 use passerelle_transport::Transport;
 use passerelle_vnc::viewer::{self, Pending, Presented, ViewerError, ViewerLeg};
+use passerelle_vnc::{KeystrokePolicy, RelaySettings, VncRelay};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
+use self::target::Target;
+use super::admission::{self, VIEWER_PATIENCE};
 use super::running::{Admitted, Running};
-use super::target::{self, Target};
 use super::{CloseReason, Phase};
 use crate::gateway::Gateway;
 use crate::policy::Policy;
 use crate::{ambient, listener};
-
-/// How long a refusal is withheld: guessing is slow, and the time tells nothing of the reason.
-const REFUSAL_DELAY: Duration = Duration::from_secs(1);
-
-/// How long a viewer may take for its part of the protocol after it was admitted.
-const VIEWER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves one viewer.
 pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: SocketAddr) {
@@ -32,7 +32,7 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: S
         let policy = gateway.policy();
         let Some((pending, redeemed)) = authenticate(&gateway, &policy, stream, peer).await else { return };
         let ticket = &redeemed.ticket;
-        match authorize(&policy, &redeemed, peer) {
+        match admission::authorize(&gateway, &policy, &redeemed, peer) {
             Ok((target, grant)) => {
                 let admitted = Admitted {
                     technician: ticket.technician.clone(),
@@ -45,20 +45,7 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: S
                 };
                 admit(&gateway, policy, admitted, pending).await;
             }
-            Err(why) => {
-                tracing::info!(technician = ticket.technician, target = ticket.target, why, "not allowed");
-                gateway.audit.note(
-                    AuditEvent::new(AuditKind::LoginRefused)
-                        .technician(&ticket.technician)
-                        .target(&ticket.target)
-                        .address(peer)
-                        .outcome(Outcome::Refused)
-                        .message(&*why)
-                        .detail("ticket", ticket.id.to_string())
-                        .detail("code", "not_allowed"),
-                );
-                refuse(pending, &format!("You may not connect to {}: {why}.", ticket.target)).await;
-            }
+            Err(why) => refuse(pending, &why).await,
         }
     }
     .instrument(span)
@@ -94,7 +81,11 @@ async fn authenticate(
                 tracing::debug!("the viewer left before its login");
             } else {
                 tracing::info!(%error, "the viewer did not get as far as to log in");
-                note_stranger(gateway, AuditEvent::new(AuditKind::ViewerRefused).address(peer), &error);
+                admission::note_stranger(
+                    gateway,
+                    AuditEvent::new(AuditKind::ViewerRefused).address(peer),
+                    &error,
+                );
             }
             return None;
         }
@@ -121,33 +112,11 @@ async fn authenticate(
                 Presented::Password { username, .. } => Some(username.as_str()),
                 Presented::VncAuth(_) => None,
             };
-            tracing::info!(reason = %refusal, login, "login refused");
-            let event = refusal_event(&refusal, login, pending.security().name(), peer);
-            if matches!(refusal, Refusal::Locked(_)) {
-                note_stranger(gateway, event, &refusal);
-            } else {
-                gateway.audit.note(event);
-            }
-            tokio::time::sleep(REFUSAL_DELAY).await;
+            let security = pending.security().name();
+            admission::secret_refused(gateway, &refusal, login, security, peer).await;
             refuse(pending, refusal.for_technician()).await;
             None
         }
-    }
-}
-
-/// What the rules say about somebody who presented a ticket. The sentence is for the technician.
-fn authorize(
-    policy: &Policy,
-    redeemed: &Redeemed,
-    peer: SocketAddr,
-) -> Result<(passerelle_config::Target, Grant), String> {
-    let ticket = &redeemed.ticket;
-    let target = policy.config.target(&ticket.target).ok_or("the target is no longer configured")?;
-    policy.config.user(&ticket.technician).ok_or("the technician is no longer configured")?;
-    let decision = policy.decide(&ticket.technician, target, peer.ip(), ambient::now());
-    match decision.narrowed(ticket.permissions) {
-        Decision::Granted(grant) => Ok((target.clone(), grant)),
-        Decision::Denied(denial) => Err(denial.to_string()),
     }
 }
 
@@ -193,9 +162,29 @@ async fn run(session: &mut Running, pending: Pending<TcpStream>) -> CloseReason 
         Ok(Ok(Err(error))) => CloseReason::ViewerFailed { error: error.to_string() },
         Ok(Ok(Ok(viewer))) => {
             session.set_phase(Phase::Active);
-            session.relay(viewer, target).await
+            relay(session, viewer, target).await
         }
     }
+}
+
+/// Relays until the session is over.
+async fn relay(session: &mut Running, viewer: Transport<TcpStream>, target: Target) -> CloseReason {
+    let Target { init, transport, facts } = target;
+    session.record_event("target.connected", facts);
+    session.record(Lane::Target, &init.encode());
+    let config = &session.policy().config;
+    let mut relay = VncRelay::new(RelaySettings {
+        init,
+        permissions: session.permissions(),
+        clipboard: session.policy().clipboard_limits(),
+        keystrokes: match config.recording.keystrokes {
+            Keystrokes::None => KeystrokePolicy::None,
+            Keystrokes::All => KeystrokePolicy::All,
+        },
+        store_clipboard: config.recording.clipboard,
+        limits: Limits::default(),
+    });
+    session.relay(viewer, transport, &mut relay).await
 }
 
 /// Tells the viewer that it is in, and shows it the target's desktop.
@@ -209,35 +198,4 @@ async fn refuse(pending: Pending<TcpStream>, why: &str) {
     if let Ok(Err(error)) = timeout(VIEWER_PATIENCE, pending.refuse(why)).await {
         tracing::debug!(%error, "the viewer left before it was refused");
     }
-}
-
-/// Writes down what needs no login to cause, though not as often as it happens.
-fn note_stranger(gateway: &Gateway, event: AuditEvent, why: &dyn std::fmt::Display) {
-    if let Some(suppressed) = gateway.strangers.pass(ambient::now()) {
-        let event = event.outcome(Outcome::Refused).message(why.to_string());
-        gateway.audit.note(event.detail("suppressed", suppressed));
-    }
-}
-
-fn refusal_event(refusal: &Refusal, login: Option<&str>, security: &str, peer: SocketAddr) -> AuditEvent {
-    let kind = match refusal {
-        Refusal::Locked(_) => AuditKind::LoginLocked,
-        _ => AuditKind::LoginRefused,
-    };
-    let mut event = AuditEvent::new(kind)
-        .address(peer)
-        .outcome(Outcome::Refused)
-        .message(refusal.to_string())
-        .detail("code", refusal.code())
-        .detail("security", security);
-    if let Some(login) = login {
-        event = event.detail("login", login.chars().take(128).collect::<String>());
-    }
-    if let Some(ticket) = refusal.ticket() {
-        event = event
-            .technician(&ticket.technician)
-            .target(&ticket.target)
-            .detail("ticket", ticket.id.to_string());
-    }
-    event
 }
