@@ -12,6 +12,6 @@ pub mod target;
 pub mod viewer;
 mod wire;
 
-pub use channels::{Channels, StaticChannel};
+pub use channels::{Channels, ClientHello, ClientInfo, ServerHello, StaticChannel};
 pub use recording::{Start, StartError};
 pub use relay::{KeystrokePolicy, RdpRelay, RelaySettings, RelayViolation};
