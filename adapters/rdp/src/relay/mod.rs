@@ -3,52 +3,67 @@
 mod channel;
 mod clipboard;
 mod devices;
+mod frame;
+mod legs;
+mod outcome;
+mod settings;
+mod violation;
 
-use passerelle_desktop::{ClipboardLimits, Permissions};
+use passerelle_desktop::{Notice, Permissions, Record, Relay, RelayError, Side, Step};
 
-/// What a relay is told about its session.
-#[derive(Clone, Debug)]
-pub struct RelaySettings {
-    /// The viewer's channels.
-    pub viewer: crate::Channels,
-    /// The target's channels.
-    pub target: crate::Channels,
-    /// What the technician may do at first.
-    pub permissions: Permissions,
-    /// The largest clipboard content that passes.
-    pub clipboard: ClipboardLimits,
-    /// What the recording keeps of keys.
-    pub keystrokes: KeystrokePolicy,
-    /// Whether clipboard content is handed out with its notice, for the recording.
-    pub store_clipboard: bool,
-    /// Whether the session is recorded: what no decoder of ours follows is then kept out of the negotiation.
-    pub recorded: bool,
-    /// Whether the target's auto-reconnect cookie (MS-RDPBCGR 5.5) reaches the viewer.
-    pub auto_reconnect: bool,
-}
+use frame::{Frame, frame};
+use legs::Legs;
+use outcome::{Keep, Outcome};
 
-/// What the recording keeps of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeystrokePolicy {
-    /// That some key was pressed.
-    None,
-    /// Which one.
-    All,
-}
+pub use settings::{KeystrokePolicy, RelaySettings};
+pub use violation::RelayViolation;
 
-/// The filter of a session.
+/// Forwards PDUs between a viewer and a target after Client Info, as far as they are permitted.
 #[derive(Debug)]
-pub struct RdpRelay {}
+pub struct RdpRelay {
+    legs: Legs,
+    permissions: Permissions,
+}
 
-/// A peer broke the protocol.
-#[derive(Debug, thiserror::Error)]
-pub enum RelayViolation {
-    /// A channel's message makes no sense.
-    #[error("a message in the channel {channel} is malformed: {what}")]
-    Channel {
-        /// The channel's name.
-        channel: &'static str,
-        /// What is wrong, in words.
-        what: &'static str,
-    },
+impl RdpRelay {
+    /// A relay for a session in which Client Info was sent to the target and nothing since.
+    pub fn new(settings: RelaySettings) -> Self {
+        let RelaySettings { viewer, target, permissions, .. } = settings;
+        Self { legs: Legs::new(viewer, target), permissions }
+    }
+
+    fn decide(
+        &mut self,
+        from: Side,
+        input: &[u8],
+        _notices: &mut Vec<Notice>,
+    ) -> Result<Step, RelayViolation> {
+        Ok(match frame(from, input)? {
+            Err(total) => Step::NeedMore { total },
+            Ok(Frame::FastPath { len, .. } | Frame::Disconnect { len, .. }) => {
+                Step::Forward { len, record: Record::Wire }
+            }
+            Ok(Frame::Data(header)) => {
+                let place = self.legs.place(from, header)?;
+                let Some(address) = self.legs.address(from.other(), place) else {
+                    return Ok(Step::Drop { len: header.len });
+                };
+                Outcome::Pass(Keep::Wire).step(input, header, from.other(), address)
+            }
+        })
+    }
+}
+
+impl Relay for RdpRelay {
+    fn step(&mut self, from: Side, input: &[u8], notices: &mut Vec<Notice>) -> Result<Step, RelayError> {
+        self.decide(from, input, notices).map_err(|violation| violation.by(from))
+    }
+
+    fn take_injection(&mut self, _: Side) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn set_permissions(&mut self, permissions: Permissions) {
+        self.permissions = permissions;
+    }
 }

@@ -1,0 +1,36 @@
+//! What the gateway decides about a relay before it starts.
+
+use passerelle_desktop::{ClipboardLimits, Permissions};
+
+use crate::Channels;
+
+/// What an [`RdpRelay`](crate::RdpRelay) starts from.
+#[derive(Clone, Debug)]
+pub struct RelaySettings {
+    /// The viewer's channels.
+    pub viewer: Channels,
+    /// The target's channels: the same static channels in the same order.
+    pub target: Channels,
+    /// What the technician may do at first.
+    pub permissions: Permissions,
+    /// The largest clipboard content that passes.
+    pub clipboard: ClipboardLimits,
+    /// What the recording keeps of keys.
+    pub keystrokes: KeystrokePolicy,
+    /// Whether clipboard content is handed out with its notice, for the recording.
+    pub store_clipboard: bool,
+    /// Whether the session is recorded: what no decoder of ours follows is then kept out of the negotiation.
+    pub recorded: bool,
+    /// Whether the target's auto-reconnect cookie (MS-RDPBCGR 5.5) reaches the viewer.
+    pub auto_reconnect: bool,
+}
+
+/// What the recording keeps of the keys that the technician pressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeystrokePolicy {
+    /// That a key was pressed or released and when, not which one.
+    #[default]
+    None,
+    /// Every key.
+    All,
+}
