@@ -1,11 +1,14 @@
 //! The splice: frames what passes between two peers, lets through what is permitted.
 
+mod bytes;
 mod channel;
 mod clipboard;
 mod devices;
 mod frame;
 mod legs;
+mod messages;
 mod outcome;
+mod passage;
 mod settings;
 mod violation;
 
