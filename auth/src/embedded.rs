@@ -18,7 +18,7 @@ pub use open::OpenError;
 use crate::store::{EventSender, event_channel};
 use crate::{
     AttemptKey, Candidate, Claim, Claimant, Fence, Fingerprint, Issue, Lease, LeaseRequest, Locked,
-    LockoutPolicy, Outcome, Purged, Renewal, Revocation, Session, SessionId, Store, StoreError, StoreEvent,
+    LockoutPolicy, Login, Purged, Renewal, Revocation, Session, SessionId, Store, StoreError, StoreEvent,
     StoreEvents, TicketId, TicketKey, TicketRecord, Timestamp, Trust, Trusted,
 };
 use worker::{Durability, Worker};
@@ -68,30 +68,34 @@ impl Store for Embedded {
         self.worker.run(Durability::Relaxed, move |tx| tickets::issue(tx, &ticket, now)).await
     }
 
-    async fn claim(&self, key: &TicketKey, claimant: &Claimant, now: Timestamp) -> Result<Claim, StoreError> {
-        let (key, claimant) = (*key, claimant.clone());
-        self.worker.run(Durability::Full, move |tx| tickets::claim(tx, &key, &claimant, now)).await
+    async fn claim(
+        &self,
+        key: &TicketKey,
+        claimant: &Claimant,
+        lockout: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        let (key, claimant, lockout) = (*key, claimant.clone(), *lockout);
+        self.worker.run(Durability::Full, move |tx| tickets::claim(tx, &key, &claimant, &lockout, now)).await
     }
 
-    async fn candidates(&self, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
-        self.worker.run(Durability::Relaxed, move |tx| tickets::candidates(tx, now)).await
+    async fn candidates(&self, login: Option<&Login>, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
+        let login = login.cloned();
+        self.worker.run(Durability::Relaxed, move |tx| tickets::candidates(tx, login.as_ref(), now)).await
     }
 
     async fn withdraw(&self, ticket: TicketId, now: Timestamp) -> Result<bool, StoreError> {
         self.worker.run(Durability::Full, move |tx| tickets::withdraw(tx, ticket, now)).await
     }
 
-    async fn attempt(
+    async fn fail(
         &self,
         keys: &[AttemptKey],
-        outcome: Outcome,
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<Option<Locked>, StoreError> {
         let (keys, policy) = (keys.to_vec(), *policy);
-        self.worker
-            .run(Durability::Relaxed, move |tx| lockout::attempt(tx, &keys, outcome, &policy, now))
-            .await
+        self.worker.run(Durability::Relaxed, move |tx| lockout::fail(tx, &keys, &policy, now)).await
     }
 
     async fn locked(&self, keys: &[AttemptKey], now: Timestamp) -> Result<Option<Locked>, StoreError> {

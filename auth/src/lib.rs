@@ -27,10 +27,12 @@ pub use rules::{
 pub use secret::{Random, Secret};
 pub use store::{
     AttemptKey, Backoff, Candidate, Claim, Claimant, Digest, Fingerprint, Issue, Lease, LeaseRequest, Limit,
-    Locked, LockoutPolicy, Login, Outcome, Purged, Renewal, Revocation, SealedSecret, Session, SessionLimits,
-    Store, StoreError, StoreEvent, StoreEvents, Ticket, TicketKey, TicketRecord, Trust, Trusted,
+    Locked, LockoutPolicy, Login, Purged, RESUME_WINDOW, Renewal, Revocation, SealedSecret, Session,
+    SessionLimits, Store, StoreError, StoreEvent, StoreEvents, Ticket, TicketKey, TicketRecord, Trust,
+    Trusted,
 };
 pub use tickets::{
-    IssueError, Issued, LoginError, NewTicket, Pepper, PepperError, Redeemed, Refusal, TicketPolicy, Tickets,
+    IssueError, Issued, LoginError, NewTicket, NlaCandidates, Pepper, PepperError, REFERENCE_PREFIX,
+    Redeemed, Refusal, TicketPolicy, Tickets,
 };
 pub use timestamp::{InvalidTimestamp, Timestamp};

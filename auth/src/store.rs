@@ -10,15 +10,17 @@ use async_trait::async_trait;
 
 pub use event::{StoreEvent, StoreEvents};
 pub use lease::{Lease, LeaseRequest, Limit, Renewal, Revocation, Session, SessionLimits};
-pub use lockout::{AttemptKey, Backoff, Locked, LockoutPolicy, Outcome};
+pub use lockout::{AttemptKey, Backoff, Locked, LockoutPolicy};
 pub use ticket::{
-    Candidate, Claim, Claimant, Digest, Issue, Login, SealedSecret, Ticket, TicketKey, TicketRecord,
+    Candidate, Claim, Claimant, Digest, Issue, Login, RESUME_WINDOW, SealedSecret, Ticket, TicketKey,
+    TicketRecord,
 };
 pub use trust::{Fingerprint, Trust, Trusted};
 
 use crate::{Fence, SessionId, TicketId, Timestamp};
 
 pub(crate) use event::{EventSender, event_channel};
+pub(crate) use ticket::is_resumable;
 
 /// The state that the nodes of a gateway share, in terms of what is meant by each change.
 ///
@@ -38,26 +40,40 @@ pub trait Store: Send + Sync + 'static {
     /// Uses up the ticket that `key` names, if it is live and meant for this claimant.
     ///
     /// Of any number of concurrent claims of one ticket, by whichever of its secrets and on whichever
-    /// nodes, exactly one is answered with [`Claim::Claimed`]. That answer survives a loss of power.
-    async fn claim(&self, key: &TicketKey, claimant: &Claimant, now: Timestamp) -> Result<Claim, StoreError>;
-
-    /// The tickets that are not expired or withdrawn and have a sealed secret, oldest first.
+    /// nodes, exactly one is answered with [`Claim::Claimed`]. That answer survives a loss of power. Where
+    /// the claimant asks for it, others from the same address get [`Claim::Resumed`] for a moment.
     ///
-    /// Used ones are among them, so that a secret used twice is recognised as such. Sealed secrets of
-    /// other tickets are removed.
-    async fn candidates(&self, now: Timestamp) -> Result<Vec<Candidate>, StoreError>;
+    /// Lockout is part of the same step: while one of the claimant's keys is locked the answer is
+    /// [`Claim::Locked`] whatever the ticket, [`Claim::Unknown`] and [`Claim::OtherLogin`] count as
+    /// failures of all of them, and a right secret clears the counts of its address and technician. So no
+    /// number of concurrent claims gets more answers than as many in a row.
+    async fn claim(
+        &self,
+        key: &TicketKey,
+        claimant: &Claimant,
+        lockout: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<Claim, StoreError>;
+
+    /// The tickets that have sealed secrets and are not withdrawn, for `login` if one is given, oldest
+    /// first.
+    ///
+    /// Used ones are among them, so that a secret used twice is recognised as such. A ticket's sealed
+    /// secrets are removed when it has expired and is not within the [`RESUME_WINDOW`] of its use.
+    async fn candidates(&self, login: Option<&Login>, now: Timestamp) -> Result<Vec<Candidate>, StoreError>;
 
     /// Makes an unused ticket worthless. Tells whether there was one that was neither used, expired nor
     /// withdrawn.
     async fn withdraw(&self, ticket: TicketId, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Counts the outcome of an authentication for each of `keys`, in one step.
+    /// Counts a failed authentication for each of `keys`, unless one of them is locked.
     ///
-    /// Returns the lock with the latest end that the keys are under now. See [`LockoutPolicy`] for the rules.
-    async fn attempt(
+    /// If one is, nothing is counted and the lock with the latest end is returned: an attempt that was made
+    /// at the same time as the failure that caused it does not count as one that was looked at. Checking
+    /// and counting are one step. See [`LockoutPolicy`] for the rules.
+    async fn fail(
         &self,
         keys: &[AttemptKey],
-        outcome: Outcome,
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<Option<Locked>, StoreError>;

@@ -1,6 +1,7 @@
 //! Tickets: one-time secrets that let a technician into one target.
 
 mod login;
+mod nla;
 mod pepper;
 mod refusal;
 
@@ -11,14 +12,18 @@ use std::time::Duration;
 use passerelle_desktop::Permissions;
 
 pub use login::LoginError;
+pub use nla::NlaCandidates;
 pub use pepper::{Pepper, PepperError};
 pub use refusal::Refusal;
 
 use crate::{
-    AttemptKey, Claim, Claimant, Fence, Issue, LockoutPolicy, Login, Outcome, Random, Secret, Store,
-    StoreError, Ticket, TicketId, TicketKey, TicketRecord, Timestamp, crockford,
+    AttemptKey, Claim, Claimant, Fence, Issue, LockoutPolicy, Login, Random, Secret, Store, StoreError,
+    Ticket, TicketId, TicketKey, TicketRecord, Timestamp, crockford,
 };
-use pepper::TicketKeys;
+use pepper::{Opened, TicketKeys};
+
+/// What a reference to a ticket begins with, so that it is told from other routing tokens.
+pub const REFERENCE_PREFIX: &str = "passerelle-";
 
 /// Bytes of randomness in a ticket, 80 bits: enough against guessing offline.
 const TICKET_BYTES: usize = 10;
@@ -35,11 +40,16 @@ const TRIES: usize = 3;
 /// Issues tickets and redeems them.
 ///
 /// A ticket has two secrets: one of 16 characters of Crockford's base32 (80 bits) for methods that carry
-/// user names, and one of 8 (40 bits) for VncAuth, which carries nothing else. Either uses up the ticket.
+/// user names, and one of 8 (40 bits) for VncAuth, which carries nothing else. It may have a third, a
+/// reference, for the places of the RDP handshake that are in clear. Either uses up the ticket.
+///
+/// RDP clients reconnect within seconds: over RDP a used ticket lets the client in again from the same
+/// address for [`RESUME_WINDOW`](crate::RESUME_WINDOW), and [`Redeemed::resumed`] tells so.
 ///
 /// Failed attempts are counted by address, by identity and for everybody together; the
 /// [`LockoutPolicy`] says what follows. Only wrong guesses count: whoever presents a used, expired or
-/// withdrawn ticket knew its secret.
+/// withdrawn ticket knew its secret. Of any number of attempts at the same time no more can succeed than of
+/// as many in a row.
 #[derive(Clone)]
 pub struct Tickets {
     store: Arc<dyn Store>,
@@ -74,6 +84,8 @@ pub struct NewTicket {
     pub permissions: Option<Permissions>,
     /// The only address from which it may be used, if it is to be bound to one.
     pub address: Option<IpAddr>,
+    /// Whether it gets a reference, for a `.rdp` file.
+    pub reference: bool,
 }
 
 /// A new ticket with its secrets, which are shown once.
@@ -87,6 +99,9 @@ pub struct Issued {
     pub ticket: Secret,
     /// What to enter where only a password is asked for (VncAuth): 8 characters.
     pub vnc_password: Secret,
+    /// What a `.rdp` file carries instead of a secret, if it was asked for: [`REFERENCE_PREFIX`] and 26
+    /// characters of 128 random bits. Clients send it in clear.
+    pub reference: Option<Secret>,
     /// From when on it is refused.
     pub expires_at: Timestamp,
 }
@@ -112,6 +127,8 @@ pub struct Redeemed {
     pub fence: Fence,
     /// What the ticket says: who, where to, and what at most.
     pub ticket: Ticket,
+    /// Whether it was used a moment ago from the same address, so that the session that began then goes on.
+    pub resumed: bool,
 }
 
 impl Tickets {
@@ -136,6 +153,9 @@ impl Tickets {
             let id = TicketId::new(now, random);
             let ticket = Secret::new(draw::<TICKET_BYTES>(random));
             let vnc_password = Secret::new(draw::<VNC_BYTES>(random));
+            let secrets = Opened { ticket, vnc_password };
+            let reference = new.reference.then(|| draw_reference(random));
+            let shown = [Some(&secrets.ticket), Some(&secrets.vnc_password), reference.as_ref()];
             let record = TicketRecord {
                 ticket: Ticket {
                     id,
@@ -146,11 +166,16 @@ impl Tickets {
                     issued_at: now,
                     expires_at,
                 },
-                digests: vec![self.keys.digest(ticket.expose()), self.keys.digest(vnc_password.expose())],
-                sealed: Some(self.keys.seal(id, &vnc_password, random)),
+                digests: shown
+                    .into_iter()
+                    .flatten()
+                    .map(|secret| self.keys.digest(secret.expose()))
+                    .collect(),
+                sealed: Some(self.keys.seal(id, &secrets, random)),
             };
             if self.store.issue(&record, now).await? == Issue::Issued {
-                return Ok(Issued { id, username, ticket, vnc_password, expires_at });
+                let Opened { ticket, vnc_password } = secrets;
+                return Ok(Issued { id, username, ticket, vnc_password, reference, expires_at });
             }
         }
         Err(IssueError::Randomness)
@@ -168,20 +193,40 @@ impl Tickets {
         address: IpAddr,
         now: Timestamp,
     ) -> Result<Redeemed, Refusal> {
-        let parsed = Login::parse(login);
-        let mut keys = vec![AttemptKey::address(address), AttemptKey::Global];
-        keys.extend(parsed.as_ref().ok().map(|login| AttemptKey::identity(&login.technician)));
-        self.unlocked(&keys, now).await?;
+        self.redeem_typed(login, secret, address, false, now).await
+    }
 
-        let login = match parsed {
-            Ok(login) => login,
-            Err(error) => return self.wrong(&keys, Refusal::Login(error), now).await,
-        };
-        let Some(digest) = self.keys.digest_of_entered(secret) else {
-            return self.wrong(&keys, Refusal::NoTicket, now).await;
-        };
-        let claimant = Claimant { address, login: Some(login) };
-        self.claim(&TicketKey::Digest(digest), &claimant, &keys, now).await
+    /// Like [`redeem_password`](Self::redeem_password), for the user name and password of an RDP client
+    /// (Client Info, MS-RDPBCGR 2.2.1.11), which may come back within a moment.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn redeem_rdp_password(
+        &self,
+        login: &str,
+        secret: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Redeemed, Refusal> {
+        self.redeem_typed(login, secret, address, true, now).await
+    }
+
+    /// Redeems the reference of a routing token or preconnection blob, with or without the spaces and the
+    /// line's end around it. It names nobody; who may do what stands in the ticket.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn redeem_reference(
+        &self,
+        reference: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Redeemed, Refusal> {
+        let claimant = Claimant { address, login: None, resume: true };
+        match self.keys.digest_of_reference(reference) {
+            Some(digest) => self.claim(&TicketKey::Digest(digest), &claimant, now).await,
+            None => Err(self.wrong(&claimant.attempt_keys(), Refusal::NoReference, now).await),
+        }
     }
 
     /// Redeems a VncAuth response. `matches` tells whether a password gives the response that the client
@@ -200,23 +245,42 @@ impl Tickets {
         address: IpAddr,
         now: Timestamp,
     ) -> Result<Redeemed, Refusal> {
-        let keys = [AttemptKey::address(address), AttemptKey::Global];
+        let claimant = Claimant { address, login: None, resume: false };
+        let keys = claimant.attempt_keys();
         self.unlocked(&keys, now).await?;
 
         let mut found = None;
-        for candidate in self.store.candidates(now).await? {
-            // A secret sealed under another pepper is another gateway's and opens nothing here.
-            let Some(password) = self.keys.open(&candidate) else { continue };
-            let as_issued = matches(password.expose());
-            let in_lower_case = matches(Secret::new(password.expose().to_ascii_lowercase()).expose());
+        for candidate in self.store.candidates(None, now).await? {
+            // Secrets sealed under another pepper are another gateway's and open nothing here.
+            let Some(Opened { vnc_password, .. }) = self.keys.open(&candidate) else { continue };
+            let as_issued = matches(vnc_password.expose());
+            let in_lower_case = matches(Secret::new(vnc_password.expose().to_ascii_lowercase()).expose());
             if as_issued | in_lower_case {
                 found = Some(candidate.id);
             }
         }
         match found {
-            Some(id) => self.claim(&TicketKey::Id(id), &Claimant { address, login: None }, &keys, now).await,
-            None => self.wrong(&keys, Refusal::Unknown, now).await,
+            Some(id) => self.claim(&TicketKey::Id(id), &claimant, now).await,
+            None => Err(self.wrong(&keys, Refusal::Unknown, now).await),
         }
+    }
+
+    async fn redeem_typed(
+        &self,
+        login: &str,
+        secret: &str,
+        address: IpAddr,
+        resume: bool,
+        now: Timestamp,
+    ) -> Result<Redeemed, Refusal> {
+        let parsed = Login::parse(login);
+        let claimant = Claimant { address, login: parsed.as_ref().ok().cloned(), resume };
+        let refusal = match (parsed, self.keys.digest_of_entered(secret)) {
+            (Ok(_), Some(digest)) => return self.claim(&TicketKey::Digest(digest), &claimant, now).await,
+            (Err(error), _) => Refusal::Login(error),
+            (_, None) => Refusal::NoTicket,
+        };
+        Err(self.wrong(&claimant.attempt_keys(), refusal, now).await)
     }
 
     async fn unlocked(&self, keys: &[AttemptKey], now: Timestamp) -> Result<(), Refusal> {
@@ -226,39 +290,36 @@ impl Tickets {
         }
     }
 
-    async fn claim(
-        &self,
-        key: &TicketKey,
-        claimant: &Claimant,
-        keys: &[AttemptKey],
-        now: Timestamp,
-    ) -> Result<Redeemed, Refusal> {
-        let (fence, ticket) = match self.store.claim(key, claimant, now).await? {
-            Claim::Claimed { fence, ticket } => (fence, ticket),
-            Claim::Used { ticket, by, at } => return Err(Refusal::Used { ticket, by, at }),
-            Claim::Expired { ticket } => return Err(Refusal::Expired { ticket }),
-            Claim::Withdrawn { ticket } => return Err(Refusal::Withdrawn { ticket }),
-            Claim::OtherAddress { ticket } => return Err(Refusal::OtherAddress { ticket }),
-            Claim::OtherLogin { ticket } => {
-                return self.wrong(keys, Refusal::OtherLogin { ticket }, now).await;
-            }
-            Claim::Unknown => return self.wrong(keys, Refusal::Unknown, now).await,
-        };
-        let keys = [AttemptKey::address(claimant.address), AttemptKey::identity(&ticket.technician)];
-        self.store.attempt(&keys, Outcome::Success, &self.lockout, now).await?;
-        Ok(Redeemed { fence, ticket })
+    async fn claim(&self, key: &TicketKey, claimant: &Claimant, now: Timestamp) -> Result<Redeemed, Refusal> {
+        Err(match self.store.claim(key, claimant, &self.lockout, now).await? {
+            Claim::Claimed { fence, ticket } => return Ok(Redeemed { fence, ticket, resumed: false }),
+            Claim::Resumed { fence, ticket, .. } => return Ok(Redeemed { fence, ticket, resumed: true }),
+            Claim::Locked(locked) => Refusal::Locked(locked),
+            Claim::Used { ticket, by, at } => Refusal::Used { ticket, by, at },
+            Claim::Expired { ticket } => Refusal::Expired { ticket },
+            Claim::Withdrawn { ticket } => Refusal::Withdrawn { ticket },
+            Claim::OtherAddress { ticket } => Refusal::OtherAddress { ticket },
+            Claim::OtherLogin { ticket } => Refusal::OtherLogin { ticket },
+            Claim::Unknown => Refusal::Unknown,
+        })
     }
 
-    /// Counts a wrong guess, then refuses it.
-    async fn wrong(
-        &self,
-        keys: &[AttemptKey],
-        refusal: Refusal,
-        now: Timestamp,
-    ) -> Result<Redeemed, Refusal> {
-        self.store.attempt(keys, Outcome::Failure, &self.lockout, now).await?;
-        Err(refusal)
+    /// Counts a wrong guess and says what becomes of it: `refusal`, unless somebody else's failure came
+    /// first and locked the way.
+    async fn wrong(&self, keys: &[AttemptKey], refusal: Refusal, now: Timestamp) -> Refusal {
+        match self.store.fail(keys, &self.lockout, now).await {
+            Ok(None) => refusal,
+            Ok(Some(locked)) => Refusal::Locked(locked),
+            Err(error) => Refusal::Store(error),
+        }
     }
+}
+
+fn draw_reference(random: Random<'_>) -> Secret {
+    let mut bytes = zeroize::Zeroizing::new([0; 16]);
+    random(bytes.as_mut_slice());
+    let symbols = zeroize::Zeroizing::new(crockford::encode_id(*bytes));
+    Secret::new(format!("{REFERENCE_PREFIX}{}", *symbols))
 }
 
 fn draw<const N: usize>(random: Random<'_>) -> String {

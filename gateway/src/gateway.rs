@@ -257,7 +257,7 @@ impl Gateway {
                 return Err(TicketError::Denied { technician, target, why: denial.to_string() });
             }
         };
-        let new = NewTicket { technician, target, permissions, address: None };
+        let new = NewTicket { technician, target, permissions, address: None, reference: false };
         let issued = policy.tickets(life).issue(&new, now, &mut ambient::random).await?;
         self.audit
             .append(

@@ -4,28 +4,38 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::rows::time;
 use super::worker::Failure;
-use crate::{AttemptKey, Locked, LockoutPolicy, Outcome, Timestamp};
+use crate::{AttemptKey, Locked, LockoutPolicy, Timestamp};
 
-pub(super) fn attempt(
+pub(super) fn fail(
     tx: &Transaction<'_>,
     keys: &[AttemptKey],
-    outcome: Outcome,
     policy: &LockoutPolicy,
     now: Timestamp,
 ) -> Result<Option<Locked>, Failure> {
-    for key in keys {
-        match (outcome, key) {
-            (Outcome::Failure, _) => fail(tx, key, policy, now)?,
-            (Outcome::Success, AttemptKey::Global) => {}
-            (Outcome::Success, _) => {
-                tx.prepare_cached("DELETE FROM failures WHERE key = ?1")?.execute([key.to_string()])?;
-            }
-        }
+    let locked = locked(tx, keys, now)?;
+    if locked.is_none() {
+        count(tx, keys, policy, now)?;
     }
-    locked(tx, keys, now)
+    Ok(locked)
 }
 
-fn fail(
+/// Counts a failure of each of `keys`, none of which is locked.
+pub(super) fn count(
+    tx: &Transaction<'_>,
+    keys: &[AttemptKey],
+    policy: &LockoutPolicy,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    keys.iter().try_for_each(|key| count_one(tx, key, policy, now))
+}
+
+/// Clears the count of a key.
+pub(super) fn clear(tx: &Transaction<'_>, key: &AttemptKey) -> Result<(), Failure> {
+    tx.prepare_cached("DELETE FROM failures WHERE key = ?1")?.execute([key.to_string()])?;
+    Ok(())
+}
+
+fn count_one(
     tx: &Transaction<'_>,
     key: &AttemptKey,
     policy: &LockoutPolicy,

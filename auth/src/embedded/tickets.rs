@@ -1,14 +1,17 @@
 //! Tickets in the database.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Row, Transaction, named_params, params};
 
+use super::lockout;
 use super::rows::{address, next_fence, optional_address, permissions, time, write_permissions};
 use super::worker::Failure;
+use crate::store::is_resumable;
 use crate::{
-    Candidate, Claim, Claimant, Issue, SealedSecret, StoreError, Ticket, TicketId, TicketKey, TicketRecord,
-    Timestamp,
+    AttemptKey, Candidate, Claim, Claimant, Issue, LockoutPolicy, Login, RESUME_WINDOW, SealedSecret,
+    StoreError, Ticket, TicketId, TicketKey, TicketRecord, Timestamp,
 };
 
 /// How long after its expiry a ticket is still recognised as used or expired.
@@ -51,33 +54,64 @@ pub(super) fn claim(
     tx: &Transaction<'_>,
     key: &TicketKey,
     claimant: &Claimant,
+    policy: &LockoutPolicy,
+    now: Timestamp,
+) -> Result<Claim, Failure> {
+    let keys = claimant.attempt_keys();
+    if let Some(locked) = lockout::locked(tx, &keys, now)? {
+        return Ok(Claim::Locked(locked));
+    }
+    let claim = claim_unlocked(tx, key, claimant, now)?;
+    match &claim {
+        Claim::Claimed { ticket, .. } | Claim::Resumed { ticket, .. } => {
+            lockout::clear(tx, &AttemptKey::address(claimant.address))?;
+            lockout::clear(tx, &AttemptKey::identity(&ticket.technician))?;
+        }
+        Claim::Unknown | Claim::OtherLogin { .. } => lockout::count(tx, &keys, policy, now)?,
+        Claim::Locked(_)
+        | Claim::Used { .. }
+        | Claim::Expired { .. }
+        | Claim::Withdrawn { .. }
+        | Claim::OtherAddress { .. } => {}
+    }
+    Ok(claim)
+}
+
+fn claim_unlocked(
+    tx: &Transaction<'_>,
+    key: &TicketKey,
+    claimant: &Claimant,
     now: Timestamp,
 ) -> Result<Claim, Failure> {
     let found = match key {
         TicketKey::Id(id) => tx
             .prepare_cached("SELECT * FROM tickets WHERE id = ?1")?
-            .query_row([id.as_bytes()], state)
+            .query_row([id.as_bytes()], row)
             .optional()?,
         TicketKey::Digest(digest) => tx
             .prepare_cached(
                 "SELECT tickets.* FROM secrets JOIN tickets ON tickets.id = secrets.ticket WHERE digest = ?1",
             )?
-            .query_row([&digest.0], state)
+            .query_row([&digest.0], row)
             .optional()?,
     };
-    let ticket = match found {
-        None => return Ok(Claim::Unknown),
-        Some(State::Used(claim)) => return Ok(claim),
-        Some(State::Withdrawn(ticket)) => return Ok(Claim::Withdrawn { ticket }),
-        Some(State::Unused(ticket)) => ticket,
-    };
+    let Some((ticket, state)) = found else { return Ok(Claim::Unknown) };
+    let named = claimant.login.as_ref().is_none_or(|login| login.names(&ticket));
+    match state {
+        State::Used { by, at } if claimant.resume && named && is_resumable(by, at, claimant.address, now) => {
+            return Ok(Claim::Resumed { fence: next_fence(tx)?, ticket, at });
+        }
+        State::Used { by, at } => return Ok(Claim::Used { ticket, by, at }),
+        State::Withdrawn => return Ok(Claim::Withdrawn { ticket }),
+        State::Unused => {}
+    }
     if now >= ticket.expires_at {
         return Ok(Claim::Expired { ticket });
     }
     if ticket.address.is_some_and(|bound| bound.to_canonical() != claimant.address.to_canonical()) {
         return Ok(Claim::OtherAddress { ticket });
     }
-    if claimant.login.as_ref().is_some_and(|login| !login.names(&ticket)) {
+    if !named {
         return Ok(Claim::OtherLogin { ticket });
     }
     tx.prepare_cached("UPDATE tickets SET used_at = ?2, used_by = ?3 WHERE id = ?1")?.execute(params![
@@ -89,12 +123,12 @@ pub(super) fn claim(
 }
 
 enum State {
-    Unused(Ticket),
-    Used(Claim),
-    Withdrawn(Ticket),
+    Unused,
+    Used { by: IpAddr, at: Timestamp },
+    Withdrawn,
 }
 
-fn state(row: &Row<'_>) -> rusqlite::Result<State> {
+fn row(row: &Row<'_>) -> rusqlite::Result<(Ticket, State)> {
     let ticket = Ticket {
         id: TicketId::from_bytes(row.get("id")?),
         technician: row.get("technician")?,
@@ -104,23 +138,38 @@ fn state(row: &Row<'_>) -> rusqlite::Result<State> {
         issued_at: time(row, "issued_at")?,
         expires_at: time(row, "expires_at")?,
     };
-    Ok(if row.get::<_, Option<i64>>("used_at")?.is_some() {
-        State::Used(Claim::Used { ticket, by: address(row, "used_by")?, at: time(row, "used_at")? })
+    let state = if row.get::<_, Option<i64>>("used_at")?.is_some() {
+        State::Used { by: address(row, "used_by")?, at: time(row, "used_at")? }
     } else if row.get::<_, Option<i64>>("withdrawn_at")?.is_some() {
-        State::Withdrawn(ticket)
+        State::Withdrawn
     } else {
-        State::Unused(ticket)
-    })
+        State::Unused
+    };
+    Ok((ticket, state))
 }
 
-pub(super) fn candidates(tx: &Transaction<'_>, now: Timestamp) -> Result<Vec<Candidate>, Failure> {
+pub(super) fn candidates(
+    tx: &Transaction<'_>,
+    login: Option<&Login>,
+    now: Timestamp,
+) -> Result<Vec<Candidate>, Failure> {
     remove_expired_secrets(tx, now)?;
     let mut statement =
-        tx.prepare_cached("SELECT id, sealed FROM tickets WHERE sealed IS NOT NULL ORDER BY issued_at, id")?;
-    let candidates = statement.query_map([], |row| {
-        Ok(Candidate { id: TicketId::from_bytes(row.get(0)?), sealed: SealedSecret(row.get(1)?) })
-    })?;
-    Ok(candidates.collect::<rusqlite::Result<_>>()?)
+        tx.prepare_cached("SELECT * FROM tickets WHERE sealed IS NOT NULL ORDER BY issued_at, id")?;
+    let mut rows = statement.query([])?;
+    let mut candidates = Vec::new();
+    while let Some(next) = rows.next()? {
+        let (ticket, state) = row(next)?;
+        if login.is_none_or(|login| login.names(&ticket)) {
+            let used = match state {
+                State::Used { by, at } => Some((by, at)),
+                State::Unused | State::Withdrawn => None,
+            };
+            let sealed = SealedSecret(next.get("sealed")?);
+            candidates.push(Candidate { id: ticket.id, sealed, issued_at: ticket.issued_at, used });
+        }
+    }
+    Ok(candidates)
 }
 
 pub(super) fn withdraw(tx: &Transaction<'_>, id: TicketId, now: Timestamp) -> Result<bool, Failure> {
@@ -144,7 +193,10 @@ pub(super) fn purge(tx: &Transaction<'_>, now: Timestamp) -> Result<(usize, usiz
 
 fn remove_expired_secrets(tx: &Transaction<'_>, now: Timestamp) -> Result<usize, Failure> {
     let removed = tx
-        .prepare_cached("UPDATE tickets SET sealed = NULL WHERE expires_at <= ?1 AND sealed IS NOT NULL")?
-        .execute([now.as_millis()])?;
+        .prepare_cached(
+            "UPDATE tickets SET sealed = NULL
+             WHERE expires_at <= ?1 AND sealed IS NOT NULL AND (used_at IS NULL OR used_at <= ?2)",
+        )?
+        .execute([now.as_millis(), now.saturating_sub(RESUME_WINDOW).as_millis()])?;
     Ok(removed)
 }

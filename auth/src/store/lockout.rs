@@ -49,15 +49,6 @@ impl fmt::Display for AttemptKey {
     }
 }
 
-/// How an authentication ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The secret was right.
-    Success,
-    /// The secret was wrong.
-    Failure,
-}
-
 /// When an attempt is next looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locked {

@@ -2,11 +2,18 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use passerelle_desktop::Permissions;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fence, TicketId, Timestamp};
+use crate::{AttemptKey, Fence, Locked, TicketId, Timestamp};
+
+/// How long after its claim a ticket lets the same client in once more, for protocols that ask for it
+/// ([`Claimant::resume`]).
+///
+/// Some clients drop a connection within seconds and open another with the same secret.
+pub const RESUME_WINDOW: Duration = Duration::from_secs(10);
 
 /// HMAC-SHA-256 of a ticket's secret under a key that is not in the store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,7 +61,7 @@ pub struct TicketRecord {
     pub ticket: Ticket,
     /// One digest for each secret that redeems it.
     pub digests: Vec<Digest>,
-    /// The secret for authentication methods that need it in clear, if the ticket has one.
+    /// The secrets for authentication methods that need them in clear, if the ticket has such.
     pub sealed: Option<SealedSecret>,
 }
 
@@ -82,8 +89,20 @@ pub struct Claimant {
     /// The address of the client.
     pub address: IpAddr,
     /// The names that came with the secret, if the authentication method has room for them. They must be
-    /// the ticket's, in any case of ASCII letters.
+    /// the ticket's, see [`Login::names`].
     pub login: Option<Login>,
+    /// Whether a ticket that was claimed from the same address less than [`RESUME_WINDOW`] ago lets this
+    /// claimant in again.
+    pub resume: bool,
+}
+
+impl Claimant {
+    /// What a failure of this claimant is counted by.
+    pub fn attempt_keys(&self) -> Vec<AttemptKey> {
+        let mut keys = vec![AttemptKey::address(self.address), AttemptKey::Global];
+        keys.extend(self.login.as_ref().map(|login| AttemptKey::identity(&login.technician)));
+        keys
+    }
 }
 
 /// What a technician enters as the user name: `technician:target`.
@@ -105,6 +124,17 @@ pub enum Claim {
         /// The ticket.
         ticket: Ticket,
     },
+    /// It was used a moment ago by the same client, which comes back.
+    Resumed {
+        /// The number of this claim.
+        fence: Fence,
+        /// The ticket.
+        ticket: Ticket,
+        /// When it was first claimed.
+        at: Timestamp,
+    },
+    /// One of the claimant's [attempt keys](Claimant::attempt_keys) is locked. The ticket was not looked at.
+    Locked(Locked),
     /// It was used before.
     Used {
         /// The ticket.
@@ -143,14 +173,40 @@ pub enum Claim {
 pub struct Candidate {
     /// Its name, under which it is claimed.
     pub id: TicketId,
-    /// Its secret.
+    /// Its secrets.
     pub sealed: SealedSecret,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// From where and when it was used, if it was.
+    pub used: Option<(IpAddr, Timestamp)>,
+}
+
+impl Candidate {
+    /// Whether a client at `address` could claim it at `now`, for the first time or again.
+    pub fn is_open_to(&self, address: IpAddr, now: Timestamp) -> bool {
+        self.used.is_none_or(|(by, at)| is_resumable(by, at, address, now))
+    }
+}
+
+/// Whether a ticket that was used from `by` at `at` lets a client at `address` in again.
+pub(crate) fn is_resumable(by: IpAddr, at: Timestamp, address: IpAddr, now: Timestamp) -> bool {
+    // Clocks of nodes differ by a little; a clock that was set back by more must not prolong the window.
+    by.to_canonical() == address.to_canonical()
+        && now.since(at) < RESUME_WINDOW
+        && at.since(now) < RESUME_WINDOW
 }
 
 impl Login {
     /// Whether a ticket is for this technician and target. ASCII letters match in any case.
+    ///
+    /// Clients that want a domain may have put one around the names, as in `CORP\alice:front-desk` or
+    /// `alice:front-desk@corp.example`. It says nothing here and is left out where the ticket's names have
+    /// no such part.
     pub fn names(&self, ticket: &Ticket) -> bool {
+        let target = &self.target;
+        let without_domain = target.rsplit_once('@').map(|(target, _)| target);
         self.technician.eq_ignore_ascii_case(&ticket.technician)
-            && self.target.eq_ignore_ascii_case(&ticket.target)
+            && (target.eq_ignore_ascii_case(&ticket.target)
+                || without_domain.is_some_and(|target| target.eq_ignore_ascii_case(&ticket.target)))
     }
 }

@@ -31,12 +31,14 @@ pub enum LoginError {
 }
 
 impl Login {
-    /// Reads `technician:target`. Spaces around either name are ignored.
+    /// Reads `technician:target`. Spaces around either name are ignored, and so is a domain before them
+    /// (`CORP\technician:target`).
     ///
     /// # Errors
     /// See [`LoginError`].
     pub fn parse(text: &str) -> Result<Self, LoginError> {
         let (technician, target) = text.split_once(':').ok_or(LoginError::NoColon)?;
+        let technician = technician.rsplit_once('\\').map_or(technician, |(_, technician)| technician);
         Self::new(technician.trim_matches(' '), target.trim_matches(' '))
     }
 
@@ -78,7 +80,13 @@ mod tests {
 
     #[test]
     fn reads_technician_and_target() {
-        for text in ["alice:front-desk", "  alice:front-desk ", "alice : front-desk"] {
+        for text in [
+            "alice:front-desk",
+            "  alice:front-desk ",
+            "alice : front-desk",
+            "CORP\\alice:front-desk",
+            ".\\alice:front-desk",
+        ] {
             let login = Login::parse(text).unwrap();
             assert_eq!((login.technician.as_str(), login.target.as_str()), ("alice", "front-desk"));
             assert_eq!(login.to_string(), "alice:front-desk");
@@ -94,6 +102,7 @@ mod tests {
             ("alice", LoginError::NoColon),
             (":", LoginError::NoTechnician),
             (" :front-desk", LoginError::NoTechnician),
+            ("CORP\\:front-desk", LoginError::NoTechnician),
             ("alice: ", LoginError::NoTarget),
             ("alice:front:desk", LoginError::ManyColons),
             ("alice:front\ndesk", LoginError::ControlCharacter),

@@ -9,7 +9,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 use zeroize::Zeroizing;
 
-use super::{TICKET_SYMBOLS, VNC_SYMBOLS};
+use super::{REFERENCE_PREFIX, TICKET_SYMBOLS, VNC_SYMBOLS};
 use crate::{Candidate, Digest, Random, SealedSecret, Secret, TicketId, crockford};
 
 /// Bytes of a pepper.
@@ -164,11 +164,20 @@ impl TicketKeys {
         matches!(normal.expose().len(), VNC_SYMBOLS | TICKET_SYMBOLS).then(|| self.digest(normal.expose()))
     }
 
-    /// Seals a secret for the ticket `id`: nonce, ciphertext, tag.
-    pub(super) fn seal(&self, id: TicketId, secret: &Secret, random: Random<'_>) -> SealedSecret {
+    /// The digest of a reference as a client sent it, if it has the form of one. A routing token may carry
+    /// spaces and its line's end.
+    pub(super) fn digest_of_reference(&self, sent: &str) -> Option<Digest> {
+        let random = sent.trim_matches([' ', '\r', '\n']).strip_prefix(REFERENCE_PREFIX)?;
+        let canonical = crockford::encode_id(crockford::decode_id(random)?);
+        Some(self.digest(Secret::new(format!("{REFERENCE_PREFIX}{canonical}")).expose()))
+    }
+
+    /// Seals the secrets of the ticket `id`: nonce, ciphertext, tag.
+    pub(super) fn seal(&self, id: TicketId, secrets: &Opened, random: Random<'_>) -> SealedSecret {
         let mut nonce = [0; NONCE_LEN];
         random(&mut nonce);
-        let mut content = Zeroizing::new(secret.expose().as_bytes().to_vec());
+        let both = [secrets.ticket.expose().as_bytes(), secrets.vnc_password.expose().as_bytes()];
+        let mut content = Zeroizing::new(both.concat());
         let tag = self
             .seal
             .seal_in_place_separate_tag(
@@ -180,8 +189,8 @@ impl TicketKeys {
         SealedSecret([nonce.as_slice(), content.as_slice(), tag.as_ref()].concat())
     }
 
-    /// Opens a sealed secret; nothing when it was not sealed with this key for this ticket.
-    pub(super) fn open(&self, candidate: &Candidate) -> Option<Secret> {
+    /// Opens sealed secrets; nothing when they were not sealed with this key for this ticket.
+    pub(super) fn open(&self, candidate: &Candidate) -> Option<Opened> {
         let (nonce, content) = candidate.sealed.0.split_first_chunk::<NONCE_LEN>()?;
         let mut content = Zeroizing::new(content.to_vec());
         let opened = self
@@ -192,8 +201,20 @@ impl TicketKeys {
                 content.as_mut_slice(),
             )
             .ok()?;
-        Some(Secret::new(std::str::from_utf8(opened).ok()?.to_owned()))
+        let (ticket, vnc_password) = std::str::from_utf8(opened).ok()?.split_at_checked(TICKET_SYMBOLS)?;
+        Some(Opened {
+            ticket: Secret::new(ticket.to_owned()),
+            vnc_password: Secret::new(vnc_password.to_owned()),
+        })
     }
+}
+
+/// The secrets of a ticket that are sealed.
+pub(super) struct Opened {
+    /// The 16 characters.
+    pub(super) ticket: Secret,
+    /// The 8 characters.
+    pub(super) vnc_password: Secret,
 }
 
 fn derived(root: &hkdf::Prk, purpose: &'static [u8]) -> Zeroizing<[u8; 32]> {
@@ -260,21 +281,42 @@ mod tests {
         let mut random = counter();
         let keys = TicketKeys::derive(&Pepper::from_bytes([1; 32]));
         let id = TicketId::new(Timestamp::from_millis(0), &mut random);
-        let secret = Secret::new("7K2M9Q4X".into());
-        let sealed = keys.seal(id, &secret, &mut random);
-        assert!(!sealed.0.windows(8).any(|window| window == b"7K2M9Q4X"));
+        let secrets = Opened {
+            ticket: Secret::new("0123456789ABCDEF".into()),
+            vnc_password: Secret::new("7K2M9Q4X".into()),
+        };
+        let sealed = keys.seal(id, &secrets, &mut random);
+        assert!(!sealed.0.windows(8).any(|window| window == b"7K2M9Q4X" || window == b"01234567"));
 
-        let candidate = Candidate { id, sealed: sealed.clone() };
-        assert_eq!(keys.open(&candidate).unwrap().expose(), "7K2M9Q4X");
+        let candidate =
+            Candidate { id, sealed: sealed.clone(), issued_at: Timestamp::from_millis(0), used: None };
+        let opened = keys.open(&candidate).unwrap();
+        assert_eq!((opened.ticket.expose(), opened.vnc_password.expose()), ("0123456789ABCDEF", "7K2M9Q4X"));
         let other = TicketId::new(Timestamp::from_millis(1), &mut random);
         assert!(keys.open(&Candidate { id: other, ..candidate.clone() }).is_none());
         assert!(TicketKeys::derive(&Pepper::from_bytes([2; 32])).open(&candidate).is_none());
-        for damage in 0..sealed.0.len() {
-            let mut damaged = sealed.clone();
-            damaged.0[damage] ^= 1;
-            assert!(keys.open(&Candidate { id, sealed: damaged }).is_none());
+        let damaged = |sealed| keys.open(&Candidate { sealed, ..candidate.clone() });
+        for place in 0..sealed.0.len() {
+            let mut bytes = sealed.0.clone();
+            bytes[place] ^= 1;
+            assert!(damaged(SealedSecret(bytes)).is_none());
         }
-        assert!(keys.open(&Candidate { id, sealed: SealedSecret(vec![0; 11]) }).is_none());
+        assert!(damaged(SealedSecret(vec![0; 11])).is_none());
+    }
+
+    #[test]
+    fn references_are_recognised_as_clients_send_them() {
+        let keys = TicketKeys::derive(&Pepper::from_bytes([1; 32]));
+        let reference = format!("{REFERENCE_PREFIX}{}", crockford::encode_id([7; 16]));
+        let issued = keys.digest(&reference);
+        for sent in [reference.clone(), format!("{reference}\r\n"), format!("{reference} \r\n")] {
+            assert_eq!(keys.digest_of_reference(&sent), Some(issued), "{sent:?}");
+        }
+        let random = reference.strip_prefix(REFERENCE_PREFIX).unwrap();
+        for sent in ["", random, REFERENCE_PREFIX, &reference[..36], &format!("{reference}0"), "passerelle-é"]
+        {
+            assert_eq!(keys.digest_of_reference(sent), None, "{sent:?}");
+        }
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub enum Refusal {
     /// The password does not have the form of a ticket.
     #[error("the password is no ticket")]
     NoTicket,
+    /// The routing token or preconnection blob does not have the form of a reference.
+    #[error("the routing token or preconnection blob holds no reference to a ticket")]
+    NoReference,
     /// No ticket has this secret.
     #[error("there is no such ticket")]
     Unknown,
@@ -74,6 +77,7 @@ impl Refusal {
             Self::Locked(_) => "locked",
             Self::Login(_) => "malformed_login",
             Self::NoTicket => "malformed_ticket",
+            Self::NoReference => "malformed_reference",
             Self::Unknown => "unknown_ticket",
             Self::Used { .. } => "used_ticket",
             Self::Expired { .. } => "expired_ticket",
@@ -92,7 +96,12 @@ impl Refusal {
             | Self::Withdrawn { ticket }
             | Self::OtherAddress { ticket }
             | Self::OtherLogin { ticket } => Some(ticket),
-            Self::Locked(_) | Self::Login(_) | Self::NoTicket | Self::Unknown | Self::Store(_) => None,
+            Self::Locked(_)
+            | Self::Login(_)
+            | Self::NoTicket
+            | Self::NoReference
+            | Self::Unknown
+            | Self::Store(_) => None,
         }
     }
 }

@@ -35,6 +35,7 @@ fn for_alice() -> NewTicket {
         target: "front-desk".to_owned(),
         permissions: None,
         address: None,
+        reference: false,
     }
 }
 
@@ -241,6 +242,175 @@ async fn success_clears_the_count_and_known_secrets_do_not_count() {
 }
 
 #[tokio::test]
+async fn of_parallel_guesses_only_those_count_that_may_be_made_in_a_row() {
+    let backoff = |free| Backoff {
+        free,
+        first: Duration::from_secs(10),
+        longest: Duration::from_secs(10),
+        forget: Duration::from_secs(60),
+    };
+    let lockout = LockoutPolicy { address: backoff(5), identity: backoff(99), global: backoff(99) };
+    let tickets = service_with(lockout);
+    let attempts: Vec<_> = (0..100)
+        .map(|guess| {
+            let tickets = tickets.clone();
+            tokio::spawn(async move {
+                match guess % 4 {
+                    0 => redeem_vnc(&tickets, "WRONG000", at(1)).await.0,
+                    1 => tickets.redeem_password("alice:desk", "0123456789ABCDEF", here(), at(1)).await,
+                    2 => tickets.redeem_reference("passerelle-guess", here(), at(1)).await,
+                    _ => match tickets.candidates_for("alice:desk", here(), at(1)).await {
+                        Ok(candidates) => Err(tickets.candidate_refused(&candidates, here(), at(1)).await),
+                        Err(refusal) => Err(refusal),
+                    },
+                }
+            })
+        })
+        .collect();
+    let mut answered = 0;
+    for attempt in attempts {
+        match attempt.await.unwrap().unwrap_err() {
+            Refusal::Locked(_) => {}
+            Refusal::Unknown | Refusal::NoReference => answered += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(answered, 6, "five are free and the sixth locks");
+}
+
+#[tokio::test]
+async fn references_use_up_the_ticket_and_tickets_the_reference() {
+    let tickets = service();
+    let new = NewTicket { reference: true, ..for_alice() };
+    for (seed, by_reference) in [(1, true), (2, false)] {
+        let issued = tickets.issue(&new, at(0), &mut random(seed)).await.unwrap();
+        let reference = issued.reference.as_ref().unwrap().expose();
+        assert_eq!(reference.len(), REFERENCE_PREFIX.len() + 26);
+        assert!(!format!("{issued:?}").contains(reference));
+        let token = format!("{reference}\r\n");
+        let first = if by_reference {
+            tickets.redeem_reference(&token, here(), at(1)).await
+        } else {
+            tickets.redeem_rdp_password("alice:front-desk", issued.ticket.expose(), here(), at(1)).await
+        };
+        let first = first.unwrap();
+        assert_eq!((first.ticket.id, first.resumed), (issued.id, false));
+
+        // The same client comes back, another does not, and after a moment nobody.
+        let again = tickets.redeem_reference(&token, here(), at(2)).await.unwrap();
+        assert!(again.resumed && again.ticket == first.ticket && again.fence > first.fence);
+        let elsewhere = "198.51.100.1".parse().unwrap();
+        for (address, now) in [(elsewhere, at(2)), (here(), at(11))] {
+            let refusal = tickets.redeem_reference(&token, address, now).await.unwrap_err();
+            assert_eq!(refusal.code(), "used_ticket");
+            assert!(!refusal.to_string().contains(reference), "{refusal}");
+        }
+    }
+    let plain = issue(&tickets, 3).await;
+    assert!(plain.reference.is_none());
+    for (sent, code) in [
+        ("", "malformed_reference"),
+        ("mstshash=alice", "malformed_reference"),
+        ("passerelle-00000000000000000000000000", "unknown_ticket"),
+    ] {
+        let refusal = tickets.redeem_reference(sent, here(), at(1)).await.unwrap_err();
+        assert_eq!(refusal.code(), code, "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn only_rdp_lets_a_used_ticket_in_again() {
+    let tickets = service();
+    let issued = issue(&tickets, 1).await;
+    let (login, secret) = ("alice:front-desk", issued.ticket.expose());
+    assert!(!tickets.redeem_rdp_password(login, secret, here(), at(1)).await.unwrap().resumed);
+    assert!(tickets.redeem_rdp_password(login, secret, here(), at(2)).await.unwrap().resumed);
+    let refusal = tickets.redeem_password(login, secret, here(), at(2)).await.unwrap_err();
+    assert_eq!(refusal.code(), "used_ticket");
+    let refusal = redeem_vnc(&tickets, issued.vnc_password.expose(), at(2)).await.0.unwrap_err();
+    assert_eq!(refusal.code(), "used_ticket");
+    let refusal = tickets.redeem_rdp_password(login, secret, here(), at(11)).await.unwrap_err();
+    assert_eq!(refusal.code(), "used_ticket");
+}
+
+#[tokio::test]
+async fn nla_candidates_are_the_tickets_of_the_name() {
+    let tickets = service();
+    let issued = issue(&tickets, 1).await;
+    let later = tickets.issue(&for_alice(), at(1), &mut random(2)).await.unwrap();
+    let bob = NewTicket { technician: "bob".to_owned(), ..for_alice() };
+    tickets.issue(&bob, at(1), &mut random(3)).await.unwrap();
+
+    let secrets = async |login: &str, now| -> Vec<String> {
+        let candidates = tickets.candidates_for(login, here(), now).await.unwrap();
+        candidates.secrets().iter().map(|secret| secret.expose().to_owned()).collect()
+    };
+    let newest_first = [later.ticket.expose().to_owned(), issued.ticket.expose().to_owned()];
+    for login in ["alice:front-desk", "CORP\\Alice:Front-Desk", "alice:front-desk@corp.example"] {
+        assert_eq!(secrets(login, at(2)).await, newest_first, "{login}");
+    }
+    // What names nobody is no error: it must look like a wrong secret.
+    for login in ["mallory:front-desk", "alice", "", "alice:front-desk:x", "alice:front\ndesk"] {
+        assert_eq!(secrets(login, at(2)).await, [""; 0], "{login}");
+    }
+
+    let candidates = tickets.candidates_for("alice:front-desk", here(), at(2)).await.unwrap();
+    let shown = format!("{candidates:?}");
+    assert!(newest_first.iter().all(|secret| !shown.contains(secret)), "{shown}");
+    let redeemed = tickets.redeem_candidate(&candidates, 1, here(), at(2)).await.unwrap();
+    assert_eq!((redeemed.ticket.id, redeemed.resumed), (issued.id, false));
+    let resumed = tickets.redeem_candidate(&candidates, 1, here(), at(3)).await.unwrap();
+    assert!(resumed.resumed && resumed.ticket.id == issued.id);
+    let elsewhere = "198.51.100.1".parse().unwrap();
+    for (address, now) in [(elsewhere, at(3)), (here(), at(12))] {
+        let refusal = tickets.redeem_candidate(&candidates, 1, address, now).await.unwrap_err();
+        assert_eq!(refusal.code(), "used_ticket");
+    }
+    let refusal = tickets.redeem_candidate(&candidates, 2, here(), at(3)).await.unwrap_err();
+    assert_eq!(refusal.code(), "unknown_ticket", "an index that there is not is no candidate");
+    // A used one stays among them while its secret is kept, so that a replay is known for what it is.
+    assert_eq!(secrets("alice:front-desk", at(30)).await, newest_first);
+    assert_eq!(secrets("alice:front-desk", at(61)).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn nla_candidates_are_few_and_the_usable_ones_first() {
+    let tickets = service();
+    let mut newest = Vec::new();
+    for seed in 1..=12 {
+        let issued = tickets.issue(&for_alice(), at(0), &mut random(seed)).await.unwrap();
+        if seed > 4 {
+            let secret = issued.ticket.expose();
+            tickets.redeem_password("alice:front-desk", secret, here(), at(1)).await.unwrap();
+        } else {
+            newest.push(issued.ticket.expose().to_owned());
+        }
+    }
+    let candidates = tickets.candidates_for("alice:front-desk", here(), at(20)).await.unwrap();
+    let secrets: Vec<_> = candidates.secrets().iter().map(|secret| secret.expose().to_owned()).collect();
+    assert_eq!(secrets.len(), 8);
+    assert!(newest.iter().all(|secret| secrets[..4].contains(secret)), "the usable ones come first");
+}
+
+#[tokio::test]
+async fn refused_candidates_count_for_address_and_identity() {
+    let tickets = service();
+    let alice = AttemptKey::identity("alice");
+    for address in 1..=11u8 {
+        let address = IpAddr::from([198, 51, 100, address]);
+        let candidates = tickets.candidates_for("alice:front-desk", address, at(1)).await.unwrap();
+        let refusal = tickets.candidate_refused(&candidates, address, at(1)).await;
+        assert_eq!(refusal.code(), "unknown_ticket");
+    }
+    let locked = tickets.store.locked(&[alice], at(1)).await.unwrap();
+    assert!(locked.is_some(), "ten are free");
+    let refusal = tickets.candidates_for("alice:front-desk", here(), at(1)).await.unwrap_err();
+    assert_eq!(refusal.code(), "locked");
+    let candidates = tickets.candidates_for("nonsense", here(), at(1)).await.unwrap();
+    assert_eq!(tickets.candidate_refused(&candidates, here(), at(1)).await.code(), "malformed_login");
+}
+
+#[tokio::test]
 async fn tickets_of_another_pepper_open_nothing() {
     let tickets = service();
     let issued = issue(&tickets, 1).await;
@@ -254,6 +424,8 @@ async fn tickets_of_another_pepper_open_nothing() {
     assert_eq!(refusal.unwrap_err().code(), "unknown_ticket");
     let (refusal, compared) = redeem_vnc(&other, issued.vnc_password.expose(), at(1)).await;
     assert_eq!((refusal.unwrap_err().code(), compared), ("unknown_ticket", 0));
+    let candidates = other.candidates_for("alice:front-desk", here(), at(1)).await.unwrap();
+    assert!(candidates.secrets().is_empty());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use passerelle_auth::{
     AttemptKey, Backoff, Claim, Claimant, Digest, Embedded, Fingerprint, Lease, LeaseRequest, LockoutPolicy,
-    Outcome, SealedSecret, SessionId, SessionLimits, Store, Ticket, TicketId, TicketKey, TicketRecord, Trust,
+    SealedSecret, SessionId, SessionLimits, Store, Ticket, TicketId, TicketKey, TicketRecord, Trust,
 };
 
 use crate::conformance::{Fixture, address, at, conformance, seconds};
@@ -50,8 +50,9 @@ fn record(number: u8) -> TicketRecord {
 }
 
 async fn claim(store: &Embedded, number: u8) -> Claim {
-    let claimant = Claimant { address: address("192.0.2.7"), login: None };
-    store.claim(&TicketKey::Digest(Digest([number; 32])), &claimant, at(1)).await.unwrap()
+    let claimant = Claimant { address: address("192.0.2.7"), login: None, resume: false };
+    let key = TicketKey::Digest(Digest([number; 32]));
+    store.claim(&key, &claimant, &LockoutPolicy::default(), at(1)).await.unwrap()
 }
 
 /// The files as they are while the store is open are those that a killed process leaves behind.
@@ -71,8 +72,8 @@ async fn what_a_killed_process_leaves_behind_is_whole() {
     store.issue(&record(1), at(0)).await.unwrap();
     store.issue(&record(2), at(0)).await.unwrap();
     let Claim::Claimed { fence: before, .. } = claim(&store, 1).await else { panic!("not claimed") };
-    let key = AttemptKey::address(address("192.0.2.7"));
-    store.attempt(std::slice::from_ref(&key), Outcome::Failure, &policy, at(1)).await.unwrap();
+    let key = AttemptKey::address(address("192.0.2.8"));
+    store.fail(std::slice::from_ref(&key), &policy, at(1)).await.unwrap();
     store.trust("front-desk", &Fingerprint([1; 32]), at(1)).await.unwrap();
     let request = LeaseRequest {
         session: SessionId::from_bytes([1; 16]),
@@ -92,7 +93,7 @@ async fn what_a_killed_process_leaves_behind_is_whole() {
 
     let store = Embedded::open(&killed.join("store.db")).unwrap();
     assert!(matches!(claim(&store, 1).await, Claim::Used { .. }));
-    assert_eq!(store.candidates(at(1)).await.unwrap().len(), 2);
+    assert_eq!(store.candidates(None, at(1)).await.unwrap().len(), 2);
     match claim(&store, 2).await {
         Claim::Claimed { fence, .. } => assert!(fence > before),
         other => panic!("{other:?}"),

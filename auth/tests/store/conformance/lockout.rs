@@ -1,6 +1,9 @@
 //! A lock...
 
-use passerelle_auth::{AttemptKey, Backoff, Locked, LockoutPolicy, Outcome, Store, Timestamp};
+use passerelle_auth::{
+    AttemptKey, Backoff, Claim, Claimant, Digest, Locked, LockoutPolicy, Login, Store, Ticket, TicketId,
+    TicketKey, TicketRecord, Timestamp,
+};
 
 use super::{Fixture, address, at, seconds};
 
@@ -18,8 +21,31 @@ fn alice() -> AttemptKey {
     AttemptKey::identity("alice")
 }
 
+/// Counts a failure and tells until when the keys are locked then.
 async fn fail(store: &dyn Store, keys: &[AttemptKey], now: Timestamp) -> Option<Timestamp> {
-    store.attempt(keys, Outcome::Failure, &POLICY, now).await.unwrap().map(|locked| locked.until)
+    let before = store.fail(keys, &POLICY, now).await.unwrap();
+    assert_eq!(before, None, "nothing was locked, so the failure counts");
+    store.locked(keys, now).await.unwrap().map(|locked| locked.until)
+}
+
+/// Presents the right secret as alice.
+async fn succeed(store: &dyn Store, now: Timestamp) -> Claim {
+    let number = u8::try_from(store.candidates(None, now).await.unwrap().len()).unwrap();
+    let ticket = Ticket {
+        id: TicketId::from_bytes([number; 16]),
+        technician: "alice".to_owned(),
+        target: "front-desk".to_owned(),
+        permissions: None,
+        address: None,
+        issued_at: now,
+        expires_at: now.saturating_add(seconds(60)),
+    };
+    let digests = vec![Digest([number; 32])];
+    let sealed = Some(passerelle_auth::SealedSecret(vec![number]));
+    store.issue(&TicketRecord { ticket, digests, sealed }, now).await.unwrap();
+    let login = Login { technician: "Alice".to_owned(), target: "front-desk".to_owned() };
+    let claimant = Claimant { address: address("192.0.2.7"), login: Some(login), resume: false };
+    store.claim(&TicketKey::Digest(Digest([number; 32])), &claimant, &POLICY, now).await.unwrap()
 }
 
 async fn is_locked(store: &dyn Store, key: AttemptKey, now: Timestamp) -> bool {
@@ -50,8 +76,13 @@ pub(crate) async fn counts_each_key_of_its_own(fixture: Fixture) {
     let there = AttemptKey::address(address("192.0.2.8"));
     assert_eq!(fail(store, &[here(), alice(), AttemptKey::Global], at(0)).await, None);
     let keys = [there.clone(), alice(), AttemptKey::Global];
-    let locked = store.attempt(&keys, Outcome::Failure, &POLICY, at(0)).await.unwrap();
-    assert_eq!(locked, Some(Locked { key: alice(), until: at(1) }));
+    assert_eq!(fail(store, &keys, at(0)).await, Some(at(1)));
+    assert_eq!(store.locked(&keys, at(0)).await.unwrap(), Some(Locked { key: alice(), until: at(1) }));
+    // Where one key is locked, nothing is counted for any.
+    for _ in 0..9 {
+        let locked = store.fail(&keys, &POLICY, at(0)).await.unwrap();
+        assert_eq!(locked, Some(Locked { key: alice(), until: at(1) }));
+    }
     assert!(!is_locked(store, here(), at(0)).await && !is_locked(store, there.clone(), at(0)).await);
 
     // Of several locks the one that ends last is told, whatever the order of the keys.
@@ -82,27 +113,55 @@ pub(crate) async fn ends_and_is_forgotten(fixture: Fixture) {
 
 pub(crate) async fn success_clears_all_but_the_global_count(fixture: Fixture) {
     let store = fixture.store();
-    let keys = [here(), alice(), AttemptKey::Global];
-    for _ in 0..5 {
-        fail(store, &keys, at(0)).await;
+    for round in 0..3 {
+        // As many as are free, in each round anew.
+        for _ in 0..3 {
+            assert_eq!(fail(store, &[here()], at(round)).await, None);
+        }
+        assert_eq!(fail(store, &[alice()], at(round)).await, None);
+        assert!(matches!(succeed(store, at(round)).await, Claim::Claimed { .. }));
     }
-    assert!(is_locked(store, here(), at(0)).await && is_locked(store, alice(), at(0)).await);
-    store.attempt(&keys, Outcome::Success, &POLICY, at(0)).await.unwrap();
-    assert!(!is_locked(store, here(), at(0)).await && !is_locked(store, alice(), at(0)).await);
-    assert_eq!(fail(store, &[here(), alice()], at(1)).await, None);
-    assert_eq!(fail(store, &[AttemptKey::Global], at(1)).await, Some(at(2)), "the sixth failure of all");
-    let locked = store.attempt(&keys, Outcome::Success, &POLICY, at(1)).await.unwrap();
-    assert_eq!(locked, Some(Locked { key: AttemptKey::Global, until: at(2) }));
+    for _ in 0..5 {
+        assert_eq!(fail(store, &[AttemptKey::Global], at(3)).await, None);
+    }
+    assert!(matches!(succeed(store, at(3)).await, Claim::Claimed { .. }));
+    assert_eq!(fail(store, &[AttemptKey::Global], at(3)).await, Some(at(4)), "the sixth failure of all");
+    let locked = Claim::Locked(Locked { key: AttemptKey::Global, until: at(4) });
+    assert_eq!(succeed(store, at(3)).await, locked);
 }
 
 pub(crate) async fn counts_every_failure_of_a_race(fixture: Fixture) {
     let policy = LockoutPolicy { address: Backoff { free: 99, ..POLICY.address }, ..POLICY };
     let locks = fixture
-        .race(100, move |store, _| async move {
-            store.attempt(&[here()], Outcome::Failure, &policy, at(0)).await.unwrap()
+        .race(100, move |store, _| async move { store.fail(&[here()], &policy, at(0)).await.unwrap() })
+        .await;
+    assert_eq!(locks.iter().flatten().count(), 0);
+    let lock = fixture.store().locked(&[here()], at(0)).await.unwrap();
+    assert_eq!(
+        lock,
+        Some(Locked { key: here(), until: at(2) }),
+        "the hundredth failure is the first that locks"
+    );
+}
+
+pub(crate) async fn a_race_gets_no_more_answers_than_a_row(fixture: Fixture) {
+    // Wrong guesses at tickets and failures that were found out without the store, mixed.
+    let answered = fixture
+        .race(100, |store, index| async move {
+            if index % 3 == 0 {
+                return store.fail(&[here()], &POLICY, at(0)).await.unwrap().is_none();
+            }
+            let claimant = Claimant { address: address("192.0.2.7"), login: None, resume: index % 3 == 1 };
+            let key = TicketKey::Digest(Digest([0; 32]));
+            match store.claim(&key, &claimant, &POLICY, at(0)).await.unwrap() {
+                Claim::Unknown => true,
+                Claim::Locked(_) => false,
+                other => panic!("{other:?}"),
+            }
         })
         .await;
-    assert_eq!(locks.iter().flatten().count(), 1, "only the hundredth failure locks");
+    let answered = answered.iter().filter(|answered| **answered).count();
+    assert_eq!(answered, 4, "three are free and the fourth locks");
 }
 
 pub(crate) async fn a_clock_set_back_frees(fixture: Fixture) {

@@ -75,7 +75,11 @@ macro_rules! conformance {
                 unused_ends_when_withdrawn
                 stays_live_when_it_is_somebody_elses
                 shares_no_secret_with_another
+                lets_its_user_in_again_for_a_moment
+                of_a_hundred_that_may_come_back_one_is_first
                 is_a_candidate_until_it_expires
+                is_a_candidate_of_its_login
+                is_not_looked_at_under_a_lock
                 is_forgotten_a_day_after_expiry
                 clock_edges
             }
@@ -85,6 +89,7 @@ macro_rules! conformance {
                 ends_and_is_forgotten
                 success_clears_all_but_the_global_count
                 counts_every_failure_of_a_race
+                a_race_gets_no_more_answers_than_a_row
                 a_clock_set_back_frees
             }
             leases {
