@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Channels, ClientHello, ClientInfo, StaticChannel};
+
 /// What a decoder must know before the first byte of the `target` lane; the first entry of the `state` lane, as
 /// JSON.
 ///
@@ -39,7 +41,37 @@ pub enum StartError {
     Version(u32),
 }
 
+/// Where `TS_INFO_PACKET` holds its flags, counted from the basic security header before it.
+const INFO_FLAGS: std::ops::Range<usize> = 8..12;
+/// `INFO_COMPRESSION` (MS-RDPBCGR 2.2.1.11.1.1).
+const INFO_COMPRESSION: u32 = 0x80;
+/// `CompressionTypeMask`: four bits from this one on.
+const COMPRESSION_TYPE_SHIFT: u32 = 9;
+
 impl Start {
+    /// Of a session whose viewer said `hello` and `info` and was given `channels`.
+    pub fn new(hello: &ClientHello, channels: &Channels, info: &ClientInfo) -> Self {
+        let core = &hello.connect_initial.conference_create_request.gcc_blocks().core;
+        let flags = info.user_data.get(INFO_FLAGS).and_then(|bytes| bytes.try_into().ok());
+        let flags = flags.map_or(0, u32::from_le_bytes);
+        let compression =
+            (flags & INFO_COMPRESSION != 0).then_some(((flags >> COMPRESSION_TYPE_SHIFT) & 0xf) as u8);
+        let name = |channel: &StaticChannel| {
+            let name = channel.definition.name.as_str().unwrap_or_default();
+            (name.trim_end_matches('\0').to_owned(), channel.id)
+        };
+        Self {
+            version: 1,
+            width: core.desktop_width,
+            height: core.desktop_height,
+            user_channel: channels.user,
+            io_channel: channels.io,
+            message_channel: channels.message,
+            static_channels: channels.statics.iter().map(name).collect(),
+            compression,
+        }
+    }
+
     /// The entry in the `state` lane.
     pub fn encode(&self) -> Vec<u8> {
         // A struct of numbers and strings has a JSON form.
