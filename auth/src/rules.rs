@@ -21,7 +21,7 @@ pub struct Facts {
     pub target: String,
     /// The target's tags.
     pub tags: Vec<String>,
-    /// The protocol that the technician uses, in lower case: `vnc`.
+    /// The protocol that the technician uses, in lower case: `rdp` or `vnc`.
     pub protocol: String,
     /// The address of the technician's client.
     pub source: IpAddr,

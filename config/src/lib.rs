@@ -28,9 +28,9 @@ pub use resolver::{FileError, Resolver, SystemResolver};
 pub use schema::schema;
 pub use sections::{
     AddressBackoff, Backoff, CertificatePolicy, ClipboardSizes, Config, Credentials, GlobalBackoff,
-    Keystrokes, Limits, Listen, Lockout, Log, LogFormat, LogLevel, Protocol, Recording, RecordingPolicy,
-    Requirement, Rule, Store, Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Tickets,
-    Tls, User, ViewerSecurity, Vnc,
+    Keystrokes, Limits, Listen, Lockout, Log, LogFormat, LogLevel, Protocol, Rdp, RdpSecurity, Recording,
+    RecordingPolicy, Requirement, Rule, Store, Target, TargetSecurity, TargetSelector, TargetTls,
+    TechnicianBackoff, Tickets, Tls, User, ViewerSecurity, Vnc,
 };
 pub use values::{
     AddressError, ByteSize, CertificateFile, DurationError, Fingerprint, FingerprintError, HostPort,

@@ -17,10 +17,12 @@ pub(crate) fn check_tree(root: &Node, report: &mut Report) {
     }
     rules(root, report);
     own_tls(root, report);
+    listeners(root, report);
     viewer_security(root, report);
     for (index, target) in elements(root, "targets").enumerate() {
         target_tls(target, &format!("targets[{index}].tls"), report);
         target_security(target, &format!("targets[{index}].security"), report);
+        target_domain(target, &format!("targets[{index}].credentials.domain"), report);
     }
 }
 
@@ -157,6 +159,26 @@ fn own_tls(root: &Node, report: &mut Report) {
     }
 }
 
+fn listeners(root: &Node, report: &mut Report) {
+    let Some(listen) = root.get("listen").filter(|listen| matches!(listen.value, Value::Map(_))) else {
+        return;
+    };
+    let rdp = listen.get("rdp");
+    if rdp.is_none() && listen.get("vnc").is_none() {
+        report.error(listen.at, "listen", "there is nothing to listen on; add `rdp`, `vnc` or both");
+    }
+    match (rdp, root.get("rdp")) {
+        (Some(rdp), _) if root.get("tls").is_none() => {
+            let message = "RDP viewers want to see a certificate; add the section `tls`";
+            report.error(rdp.at, "listen.rdp", message);
+        }
+        (None, Some(section)) => {
+            report.warning(section.at, "rdp", "no RDP viewer can connect; add `listen.rdp`");
+        }
+        _ => {}
+    }
+}
+
 fn viewer_security(root: &Node, report: &mut Report) {
     let encrypted = root.get("tls").is_some();
     let local = root.get("listen").and_then(|listen| listen.get("vnc")).is_some_and(only_local);
@@ -206,13 +228,34 @@ fn target_tls(target: &Node, path: &str, report: &mut Report) {
     }
 }
 
+/// Which protocol's a target's security type is.
+fn protocol_of(security: &str) -> &'static str {
+    match security {
+        "nla" | "tls" => "rdp",
+        _ => "vnc",
+    }
+}
+
 fn target_security(target: &Node, path: &str, report: &mut Report) {
     let has = |key: &str| target.get("credentials").is_some_and(|credentials| credentials.get(key).is_some());
     let (username, password) = (has("username"), has("password"));
+    let protocol = target.get("protocol").and_then(Node::text).unwrap_or_default();
     for (index, node) in target.get("security").map(Node::items).unwrap_or_default().iter().enumerate() {
         let security = node.text().unwrap_or_default();
+        let key = format!("{path}[{index}]");
+        let known = match protocol {
+            "rdp" => "`nla` and `tls`",
+            "vnc" => "`x509_plain`, `x509_vnc`, `x509_none`, `ard`, `vnc_auth` and `none`",
+            _ => continue,
+        };
+        if protocol_of(security) != protocol {
+            let message =
+                format!("{} is not for `protocol: {protocol}`, which has {known}", quoted(security));
+            report.error(node.at, &key, message);
+            continue;
+        }
         let (needs_username, needs_password) = match security {
-            "x509_plain" | "ard" => (true, true),
+            "x509_plain" | "ard" | "nla" => (true, true),
             "x509_vnc" | "vnc_auth" => (false, true),
             _ => (false, false),
         };
@@ -222,7 +265,17 @@ fn target_security(target: &Node, path: &str, report: &mut Report) {
             (false, true) => "`credentials.password`",
             (false, false) => continue,
         };
-        report.error(node.at, &format!("{path}[{index}]"), format!("`{security}` needs {missing}"));
+        report.error(node.at, &key, format!("`{security}` needs {missing}"));
+    }
+}
+
+fn target_domain(target: &Node, path: &str, report: &mut Report) {
+    let Some(credentials) = target.get("credentials") else { return };
+    let Some(domain) = credentials.get("domain") else { return };
+    if target.get("protocol").and_then(Node::text) == Some("vnc") {
+        report.error(domain.at, path, "VNC knows no domains; only a target with `protocol: rdp` has one");
+    } else if credentials.get("username").is_none() {
+        report.error(domain.at, path, "a domain needs the name of a user in it; add `credentials.username`");
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use passerelle_config::{
-    Config, FileError, Loaded, Permission, Resolver, TargetSelector, ViewerSecurity, schema,
+    Config, FileError, Loaded, Permission, Protocol, RdpSecurity, Resolver, TargetSelector, ViewerSecurity,
+    schema,
 };
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -23,6 +24,7 @@ impl World {
             variables: HashMap::from([
                 ("FRONT_DESK_PASSWORD", "vncpass1"),
                 ("BUILD_SERVER_PASSWORD", "labpass1"),
+                ("ACCOUNTING_PASSWORD", "rdppass1"),
                 ("HASH", "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$aGFzaA"),
                 ("EMPTY", ""),
                 ("OTHER", "hunter2"),
@@ -95,7 +97,8 @@ fn the_example_is_accepted() {
 fn the_example_shows_the_defaults() {
     let example = serde_json::to_value(accepted(EXAMPLE).config).unwrap();
     let smallest = serde_json::to_value(accepted("listen: { vnc: 0.0.0.0:5900 }").config).unwrap();
-    for section in ["data_dir", "store", "tickets", "recording", "limits", "lockout", "log", "control"] {
+    for section in ["data_dir", "store", "rdp", "tickets", "recording", "limits", "lockout", "log", "control"]
+    {
         assert_eq!(example[section], smallest[section], "{section}");
     }
 }
@@ -139,13 +142,58 @@ fn relative_paths_start_at_the_file() {
     let text = "listen: { vnc: [127.0.0.1:0, '[::1]:0'] }\ndata_dir: state\ntls: { certificate: tls.crt, key: 'file:tls.key' }";
     let config = accepted(text).config;
     assert_eq!(config.data_dir, Path::new("conf/state"));
-    assert_eq!(config.listen.vnc.0.len(), 2);
+    assert_eq!(config.listen.vnc.as_ref().unwrap().0.len(), 2);
     assert_eq!(config.viewer_security()[0], ViewerSecurity::X509Plain);
     let Some(passerelle_config::Tls::Files { certificate, key }) = config.tls else {
         panic!("{:?}", config.tls)
     };
     assert_eq!(certificate.path, Path::new("conf/tls.crt"));
     assert_eq!(key.expose(), "key material");
+}
+
+#[test]
+fn rdp_has_its_own_section() {
+    let text = "
+listen: { rdp: ['[::]:3389'] }
+tls: { self_signed: true }
+rdp: { security: [tls], auto_reconnect: true, public_address: 'gateway.example:3390' }
+users: [{ name: alice }]
+targets:
+  - { name: plain, protocol: rdp, address: 'a:3389' }
+  - { name: full, protocol: rdp, address: 'a:3389', credentials: { username: u, password: 'env:OTHER', domain: D } }
+  - { name: strict, protocol: rdp, address: 'a:3389', security: [tls] }
+  - { name: old, protocol: vnc, address: 'a:5900' }
+rules: [{ name: r, users: [alice], targets: ['*'], permissions: [view, drives, other_channels] }]
+";
+    let Loaded { config, warnings } = accepted(text);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!(config.listen.rdp.as_ref().unwrap().0, ["[::]:3389".parse().unwrap()]);
+    assert_eq!(config.listen.vnc, None);
+    assert_eq!(config.rdp.security, [RdpSecurity::Tls]);
+    assert!(config.rdp.auto_reconnect);
+    assert_eq!(config.rdp.public_address.as_ref().unwrap().to_string(), "gateway.example:3390");
+    let security: Vec<_> = config.targets.iter().map(|target| target.rdp_security()).collect();
+    let (nla, tls) = (RdpSecurity::Nla, RdpSecurity::Tls);
+    assert_eq!(security[..3], [vec![tls], vec![nla, tls], vec![tls]]);
+    assert_eq!(config.targets[1].credentials.domain.as_deref(), Some("D"));
+    let protocols = [Protocol::Rdp, Protocol::Rdp, Protocol::Rdp, Protocol::Vnc];
+    assert!(config.targets.iter().map(|target| target.protocol).eq(protocols));
+    assert_eq!(protocols.map(Protocol::name), ["rdp", "rdp", "rdp", "vnc"]);
+    assert!(config.rules[0].permissions.allows(Permission::OtherChannels));
+}
+
+/// What the configuration can grant is what sessions can be granted.
+#[test]
+fn the_example_explains_every_permission() {
+    for permission in Permission::ALL {
+        let entry = format!("#   {}  ", permission.name());
+        assert!(EXAMPLE.contains(&entry), "the example does not explain `{permission}`");
+        let text = format!(
+            "listen: {{ vnc: 127.0.0.1:0 }}\nusers: [{{ name: u }}]\n\
+             rules: [{{ name: r, users: [u], targets: ['*'], permissions: [{permission}] }}]"
+        );
+        assert!(accepted(&text).config.rules[0].permissions.allows(*permission));
+    }
 }
 
 #[test]
@@ -159,7 +207,7 @@ fn aliases_stand_for_values() {
 fn a_printed_configuration_has_no_secret_in_it() {
     let config = accepted(EXAMPLE).config;
     for text in [format!("{config:?}"), serde_json::to_string(&config).unwrap()] {
-        assert!(!text.contains("vncpass1") && !text.contains("labpass1"));
+        assert!(["vncpass1", "labpass1", "rdppass1"].iter().all(|secret| !text.contains(secret)));
         assert!(text.contains("[redacted]"));
     }
 }
@@ -190,7 +238,7 @@ limits: { idle: 30, per_target: 0 }
         [
             "p.yaml:3:8: listen.vnc: `5900` is not an address to listen on; write an IP address and a port, for example `0.0.0.0:5900` or `[::]:5900`",
             "p.yaml:5:5: targets[0]: the key `address` is missing",
-            "p.yaml:6:15: targets[0].protocol: `rpd` is not known here; write `vnc`",
+            "p.yaml:6:15: targets[0].protocol: `rpd` is not known here; did you mean `rdp`?",
             "p.yaml:7:5: targets[0].adress: unknown key; did you mean `address`?",
             "p.yaml:8:20: targets[0].credentials.pasword: unknown key; did you mean `password`?",
             "p.yaml:9:11: targets[1].name: the name `front-desk` is already taken in line 5",
@@ -208,7 +256,9 @@ limits: { idle: 30, per_target: 0 }
 #[test]
 fn each_mistake_has_its_sentence() {
     let listen = "listen: { vnc: 127.0.0.1:0 }\n";
+    let rdp = "listen: { rdp: 127.0.0.1:0 }\ntls: { self_signed: true }\n";
     let target = "targets: [{ name: a, protocol: vnc, address: 'a:1', ";
+    let host = "targets: [{ name: a, protocol: rdp, address: 'a:1', ";
     let mut wrong = Vec::new();
     for (text, expected) in [
         // YAML itself.
@@ -344,9 +394,62 @@ fn each_mistake_has_its_sentence() {
         ),
         (
             format!(
-                "{listen}users: [{{ name: u }}]\nrules: [{{ name: r, users: [u], targets: ['*'], permissions: [drives] }}]"
+                "{listen}users: [{{ name: u }}]\nrules: [{{ name: r, users: [u], targets: ['*'], permissions: [drive] }}]"
             ),
-            "p.yaml:3:62: rules[0].permissions[0]: `drives` is not known here; write one of `view`, `pointer`, `keyboard`, `clipboard.to_target`, `clipboard.from_target`, `resize`",
+            "p.yaml:3:62: rules[0].permissions[0]: `drive` is not known here; did you mean `drives`?",
+        ),
+        // RDP.
+        (
+            "listen: {}".to_owned(),
+            "p.yaml:1:9: listen: there is nothing to listen on; add `rdp`, `vnc` or both",
+        ),
+        (
+            "listen: { rdp: 127.0.0.1:0 }".to_owned(),
+            "p.yaml:1:16: listen.rdp: RDP viewers want to see a certificate; add the section `tls`",
+        ),
+        (
+            "listen: { rdp: gateway:3389 }\ntls: { self_signed: true }".to_owned(),
+            "p.yaml:1:16: listen.rdp: `gateway:3389` is not an address to listen on; write an IP address and a port, for example `0.0.0.0:5900` or `[::]:5900`",
+        ),
+        (
+            format!("{rdp}rdp: {{ security: [] }}"),
+            "p.yaml:3:18: rdp.security: is an empty list; it needs at least one element",
+        ),
+        (
+            format!("{rdp}rdp: {{ security: [nla, nla] }}"),
+            "p.yaml:3:24: rdp.security[1]: `nla` is listed twice",
+        ),
+        (
+            format!("{rdp}rdp: {{ security: [rdp] }}"),
+            "p.yaml:3:19: rdp.security[0]: `rdp` is not known here; write one of `nla`, `tls`",
+        ),
+        (
+            format!("{rdp}rdp: {{ auto_reconnect: sometimes }}"),
+            "p.yaml:3:24: rdp.auto_reconnect: must be `true` or `false`, not text",
+        ),
+        (
+            format!("{rdp}rdp: {{ public_address: gateway.example }}"),
+            "p.yaml:3:24: rdp.public_address: `gateway.example` has no port; write it as `host:port`, for example `10.0.0.5:5900`",
+        ),
+        (
+            format!("{listen}{target}security: [nla] }}]"),
+            "p.yaml:2:64: targets[0].security[0]: `nla` is not for `protocol: vnc`, which has `x509_plain`, `x509_vnc`, `x509_none`, `ard`, `vnc_auth` and `none`",
+        ),
+        (
+            format!("{listen}{host}security: [tls, vnc_auth] }}]"),
+            "p.yaml:2:69: targets[0].security[1]: `vnc_auth` is not for `protocol: rdp`, which has `nla` and `tls`",
+        ),
+        (
+            format!("{listen}{host}security: [nla], credentials: {{ username: u }} }}]"),
+            "p.yaml:2:64: targets[0].security[0]: `nla` needs `credentials.password`",
+        ),
+        (
+            format!("{listen}{target}credentials: {{ username: u, domain: d }} }}]"),
+            "p.yaml:2:89: targets[0].credentials.domain: VNC knows no domains; only a target with `protocol: rdp` has one",
+        ),
+        (
+            format!("{listen}{host}credentials: {{ domain: d }} }}]"),
+            "p.yaml:2:76: targets[0].credentials.domain: a domain needs the name of a user in it; add `credentials.username`",
         ),
         (
             format!("{listen}tickets: {{ life: 2d }}"),
@@ -375,6 +478,10 @@ fn doubtful_things_are_warned_about() {
         (
             "vnc: { security: [vnc_auth] }",
             "conf/passerelle.yaml:2:19: vnc.security[0]: with `vnc_auth` nothing is encrypted; use it in networks that you trust",
+        ),
+        (
+            "tls: { self_signed: true }\nrdp: { security: [tls] }",
+            "conf/passerelle.yaml:3:6: rdp: no RDP viewer can connect; add `listen.rdp`",
         ),
         (
             "targets: [{ name: a, protocol: vnc, address: 'a:1', tls: { verify: insecure } }]",

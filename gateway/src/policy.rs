@@ -74,7 +74,7 @@ impl Policy {
             groups,
             target: target.name.clone(),
             tags: target.tags.clone(),
-            protocol: "vnc".to_owned(),
+            protocol: target.protocol.name().to_owned(),
             source,
             now,
         };
@@ -89,7 +89,7 @@ impl Policy {
         now: SystemTime,
     ) -> TargetSettings {
         let security = match &target.security {
-            Some(allowed) => allowed.iter().copied().map(target_security).collect(),
+            Some(allowed) => allowed.iter().copied().filter_map(target_security).collect(),
             None => TargetSecurity::STRONGEST_FIRST.to_vec(),
         };
         let roots = self.roots.get(&target.name).unwrap_or(&self.system_roots).clone();
@@ -184,15 +184,17 @@ fn lockout(lockout: &config::Lockout) -> auth::LockoutPolicy {
     }
 }
 
-fn target_security(security: config::TargetSecurity) -> TargetSecurity {
-    match security {
+/// A security type of VNC; nothing for those of RDP.
+fn target_security(security: config::TargetSecurity) -> Option<TargetSecurity> {
+    Some(match security {
         config::TargetSecurity::X509Plain => TargetSecurity::X509Plain,
         config::TargetSecurity::X509Vnc => TargetSecurity::X509Vnc,
         config::TargetSecurity::X509None => TargetSecurity::X509None,
         config::TargetSecurity::Ard => TargetSecurity::Ard,
         config::TargetSecurity::VncAuth => TargetSecurity::VncAuth,
         config::TargetSecurity::None => TargetSecurity::None,
-    }
+        config::TargetSecurity::Nla | config::TargetSecurity::Tls => return None,
+    })
 }
 
 fn own_roots(target: &config::Target) -> Option<(String, Arc<RootCertStore>)> {

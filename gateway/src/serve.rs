@@ -68,7 +68,7 @@ pub(crate) struct Running {
 impl Running {
     /// Opens the gateway and its listeners.
     pub(crate) async fn start(config: Config) -> Result<Self, ServeError> {
-        let addresses = config.listen.vnc.0.clone();
+        let addresses = config.listen.vnc.clone().map(|addresses| addresses.0).unwrap_or_default();
         let socket = config.control_socket();
         let gateway = Gateway::open(config).await?;
         let control = control::bind(&socket)

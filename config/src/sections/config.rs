@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, Lockout, Log, Recording, Rule, Target, Tickets, Tls, User, ViewerSecurity, Vnc};
+use super::{Limits, Lockout, Log, Rdp, Recording, Rule, Target, Tickets, Tls, User, ViewerSecurity, Vnc};
 use crate::values::{FilePath, ListenAddresses};
 
 /// Passerelle's configuration.
@@ -21,7 +21,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Addresses that the gateway listens on.
     pub listen: Listen,
-    /// The certificate that the gateway shows to viewers. Needed by the `x509_*` security types.
+    /// The certificate that the gateway shows to viewers. Needed by RDP and the `x509_*` security types.
     #[serde(default)]
     pub tls: Option<Tls>,
     /// Where tickets, sessions and counters live.
@@ -30,6 +30,9 @@ pub struct Config {
     /// How viewers log in over VNC.
     #[serde(default)]
     pub vnc: Vnc,
+    /// How viewers log in over RDP.
+    #[serde(default)]
+    pub rdp: Rdp,
     /// The technicians.
     #[serde(default)]
     pub users: Vec<User>,
@@ -72,7 +75,7 @@ impl Config {
         self.targets.iter().find(|target| target.name == name)
     }
 
-    /// Security types to offer to viewers, in order.
+    /// Security types to offer to VNC viewers, in order.
     pub fn viewer_security(&self) -> Vec<ViewerSecurity> {
         match &self.vnc.security {
             Some(types) => types.clone(),
@@ -105,12 +108,16 @@ pub(crate) fn default_data_dir() -> PathBuf {
     Path::new("/var/lib/passerelle").to_owned()
 }
 
-/// Addresses that the gateway listens on.
+/// Addresses that the gateway listens on; there is at least one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
-    /// For VNC viewers.
-    pub vnc: ListenAddresses,
+    /// For RDP viewers; usually port 3389. Needs `tls`.
+    #[serde(default)]
+    pub rdp: Option<ListenAddresses>,
+    /// For VNC viewers; usually port 5900.
+    #[serde(default)]
+    pub vnc: Option<ListenAddresses>,
 }
 
 /// Where tickets, sessions and counters live.

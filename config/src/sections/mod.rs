@@ -4,6 +4,7 @@ mod config;
 mod limits;
 mod log;
 mod people;
+mod rdp;
 mod recording;
 mod target;
 mod tls;
@@ -15,6 +16,7 @@ pub use limits::{
 };
 pub use log::{Log, LogFormat, LogLevel};
 pub use people::{Requirement, Rule, TargetSelector, User};
+pub use rdp::{Rdp, RdpSecurity};
 pub use recording::{Keystrokes, Recording, RecordingPolicy};
 pub use target::{CertificatePolicy, Credentials, Protocol, Target, TargetSecurity, TargetTls};
 pub use tls::Tls;

@@ -121,19 +121,8 @@ impl JsonSchema for TargetSelector {
     }
 }
 
-/// Only what the protocols of today can carry and the gateway enforces: a permission that nothing could
-/// use would promise what does not happen.
+/// Every permission. One that a target's protocol has no use for does nothing there.
 fn permissions(_: &mut SchemaGenerator) -> Schema {
-    let names: Vec<&str> = GRANTABLE.iter().copied().map(Permission::name).collect();
+    let names: Vec<&str> = Permission::ALL.iter().copied().map(Permission::name).collect();
     json_schema!({ "type": "array", "items": { "type": "string", "enum": names }, "uniqueItems": true })
 }
-
-/// The permissions that VNC knows.
-const GRANTABLE: [Permission; 6] = [
-    Permission::View,
-    Permission::Pointer,
-    Permission::Keyboard,
-    Permission::ClipboardToTarget,
-    Permission::ClipboardFromTarget,
-    Permission::Resize,
-];

@@ -1,8 +1,11 @@
 //! The machines that technicians are let through to.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::RdpSecurity;
 use crate::values::{CertificateFile, Fingerprint, HostPort, Name, Secret};
 
 /// A machine that technicians are let through to.
@@ -22,7 +25,8 @@ pub struct Target {
     /// How its certificate is checked, when it has one.
     #[serde(default)]
     pub tls: TargetTls,
-    /// Security types that the gateway may use with it; by default the best one that it offers.
+    /// Security types of its protocol that the gateway may use with it; by default the best one that it
+    /// offers.
     #[serde(default)]
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub security: Option<Vec<TargetSecurity>>,
@@ -32,20 +36,58 @@ pub struct Target {
     pub tags: Vec<String>,
 }
 
+impl Target {
+    /// What the gateway may use with an RDP target, the strongest first. By default both, but `nla` needs a
+    /// user name and a password.
+    pub fn rdp_security(&self) -> Vec<RdpSecurity> {
+        let allowed = |security| match security {
+            TargetSecurity::Nla => Some(RdpSecurity::Nla),
+            TargetSecurity::Tls => Some(RdpSecurity::Tls),
+            _ => None,
+        };
+        let login = self.credentials.username.is_some() && self.credentials.password.is_some();
+        match &self.security {
+            Some(types) => types.iter().copied().filter_map(allowed).collect(),
+            None if login => vec![RdpSecurity::Nla, RdpSecurity::Tls],
+            None => vec![RdpSecurity::Tls],
+        }
+    }
+}
+
 /// A remote-desktop protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
+    /// RDP, which Windows speaks, and xrdp and GNOME on Linux.
+    Rdp,
     /// VNC (RFB), which Screen Sharing on a Mac speaks too.
     Vnc,
+}
+
+impl Protocol {
+    /// The name used in the configuration, the audit log and the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rdp => "rdp",
+            Self::Vnc => "vnc",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What the gateway logs in to a target with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Credentials {
-    /// User name, for security types that have one (`ard`, `x509_plain`).
+    /// User name, for RDP and for security types of VNC that have one (`ard`, `x509_plain`).
     pub username: Option<String>,
+    /// Windows domain of the user, for RDP.
+    pub domain: Option<String>,
     /// Password.
     pub password: Option<Secret>,
 }
@@ -194,16 +236,20 @@ impl From<TargetTls> for TargetTlsKeys {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetSecurity {
-    /// VeNCrypt X509Plain: TLS, user name and password.
+    /// RDP: Network Level Authentication (CredSSP with NTLM) inside TLS.
+    Nla,
+    /// RDP: TLS, in which the user name and the password are sent.
+    Tls,
+    /// VNC: VeNCrypt X509Plain, TLS, user name and password.
     X509Plain,
-    /// VeNCrypt X509Vnc: TLS, then a password of 8 characters.
+    /// VNC: VeNCrypt X509Vnc, TLS, then a password of 8 characters.
     X509Vnc,
-    /// VeNCrypt X509None: TLS without a login.
+    /// VNC: VeNCrypt X509None, TLS without a login.
     X509None,
-    /// Apple Remote Desktop: user name and password encrypted, the session in clear text.
+    /// VNC: Apple Remote Desktop, user name and password encrypted, the session in clear text.
     Ard,
-    /// VNC authentication: a password of 8 characters, the session in clear text.
+    /// VNC: VNC authentication, a password of 8 characters, the session in clear text.
     VncAuth,
-    /// No login, everything in clear text.
+    /// VNC: no login, everything in clear text.
     None,
 }
