@@ -58,7 +58,7 @@ pub enum ViewerError {
     /// No candidate is what the viewer's user entered. The viewer was told so.
     #[error("the viewer's secret is wrong")]
     WrongSecret,
-    /// The viewer went on speaking CredSSP after its secret was refused, or its MCS messages cannot be read.
+    /// A message that cannot be read.
     #[error("the viewer's {pdu} is malformed: {reason}")]
     Malformed {
         /// Its name in MS-RDPBCGR.
@@ -75,9 +75,6 @@ pub enum ViewerError {
     /// A channel that there is not, or as somebody else.
     #[error("the viewer wants to join the channel {0}, which it was not given")]
     UnknownChannel(u16),
-    /// More static channels than 31, which is what MS-RDPBCGR 2.2.1.3.4 allows.
-    #[error("the viewer wants {0} static channels; 31 are allowed")]
-    TooManyChannels(usize),
     /// Client Info (MS-RDPBCGR 2.2.1.11) makes no sense.
     #[error("the viewer's Client Info is malformed: {0}")]
     ClientInfo(&'static str),

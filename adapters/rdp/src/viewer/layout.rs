@@ -16,9 +16,6 @@ use crate::{Channels, ClientHello, ServerHello, StaticChannel};
 /// The I/O channel of the gateway's own layout, as Windows numbers it.
 const IO_CHANNEL: u16 = 1003;
 
-/// So many static channels a client may define (MS-RDPBCGR 2.2.1.3.4).
-const MOST_CHANNELS: usize = 31;
-
 /// GCC's `nodeID`, which nobody looks at.
 const NODE: u16 = 1002;
 
@@ -36,9 +33,7 @@ pub(super) fn client_can(hello: &ClientHello, what: ClientEarlyCapabilityFlags) 
 pub(super) fn own(hello: &ClientHello) -> Result<ServerHello, ViewerError> {
     let blocks = hello.connect_initial.conference_create_request.gcc_blocks();
     let definitions = blocks.channel_names().unwrap_or_default();
-    if definitions.len() > MOST_CHANNELS {
-        return Err(ViewerError::TooManyChannels(definitions.len()));
-    }
+    // At most 31, or Connect Initial would not have been decoded.
     let mut numbers = IO_CHANNEL + 1..;
     let statics: Vec<_> = definitions
         .into_iter()

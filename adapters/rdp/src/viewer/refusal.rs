@@ -34,8 +34,8 @@ impl RdpRefusal {
             Self::TargetUnavailable => 0x0000_0400,
             // ERRINFO_OUT_OF_MEMORY
             Self::Busy => 0x0000_0006,
-            // ERRINFO_SERVER_SHUTDOWN
-            Self::ShuttingDown => 0x0000_0019,
+            // ERRINFO_RPC_INITIATED_DISCONNECT: ERRINFO_SERVER_SHUTDOWN is too new for many clients.
+            Self::ShuttingDown => 0x0000_0001,
         }
     }
 }

@@ -133,7 +133,7 @@ pub(super) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
         token = match init.token {
             Some(token) => token,
             None => {
-                send(&mut transport, &ts_request::reply(Some(&spnego::choose_ntlm()), None)).await?;
+                send(&mut transport, &ts_request::reply(version, Some(&spnego::choose_ntlm()), None)).await?;
                 named = true;
                 request = receive(&mut transport, Some(version)).await?;
                 let response = request.token.ok_or(CredSspViolation::Missing("token"))?;
@@ -154,7 +154,7 @@ pub(super) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
         Some(_) => spnego::challenge(&challenge_message, !named),
         None => challenge_message.clone(),
     };
-    send(&mut transport, &ts_request::reply(Some(&token), None)).await?;
+    send(&mut transport, &ts_request::reply(version, Some(&token), None)).await?;
 
     let request = receive(&mut transport, Some(version)).await?;
     let mut token = request.token.ok_or(CredSspViolation::Missing("token"))?;
@@ -248,7 +248,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Nla<S> {
             Some(proof) => (proof, exchange.client_nonce),
             None => {
                 if let Some(token) = token.take() {
-                    send(&mut self.transport, &ts_request::reply(Some(&token), None)).await?;
+                    send(&mut self.transport, &ts_request::reply(exchange.version, Some(&token), None))
+                        .await?;
                 }
                 let request = receive(&mut self.transport, Some(exchange.version)).await?;
                 let proof = request.pub_key_auth.ok_or(CredSspViolation::Missing("pubKeyAuth"))?;
@@ -259,7 +260,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Nla<S> {
             KeyBinding { version: exchange.version, nonce: client_nonce, public_key: &self.public_key };
         binding.verify(&session.open(&pub_key_auth)?)?;
         let answer = session.seal(&binding.answer()?);
-        send(&mut self.transport, &ts_request::reply(token.as_deref(), Some(&answer))).await?;
+        send(&mut self.transport, &ts_request::reply(exchange.version, token.as_deref(), Some(&answer)))
+            .await?;
 
         let request = receive(&mut self.transport, Some(exchange.version)).await?;
         let delegated = request.auth_info.ok_or(CredSspViolation::Missing("authInfo"))?;

@@ -69,9 +69,9 @@ impl TsRequest {
     }
 }
 
-/// A message of the server with a token, the proof about the certificate, or both.
-pub(super) fn reply(token: Option<&[u8]>, pub_key_auth: Option<&[u8]>) -> Vec<u8> {
-    let mut fields = version();
+/// A message to a client of `version` with a token, the proof about the certificate, or both.
+pub(super) fn reply(version: u32, token: Option<&[u8]>, pub_key_auth: Option<&[u8]>) -> Vec<u8> {
+    let mut fields = common_version(version);
     if let Some(token) = token {
         let token = der::element(context(0), &der::element(OCTET_STRING, token));
         let tokens = der::element(SEQUENCE, &der::element(SEQUENCE, &token));
@@ -88,14 +88,16 @@ pub(super) fn reply(token: Option<&[u8]>, pub_key_auth: Option<&[u8]>) -> Vec<u8
 pub(super) fn failure(client: u32, status: u32) -> Option<Vec<u8>> {
     let knows = matches!(client.min(OWN_VERSION), 3 | 4 | 6);
     knows.then(|| {
-        let mut fields = version();
+        let mut fields = common_version(client);
         fields.extend(der::element(context(4), &der::element(INTEGER, &status.to_be_bytes())));
         der::element(SEQUENCE, &fields)
     })
 }
 
-fn version() -> Vec<u8> {
-    der::element(context(0), &der::element(INTEGER, &[OWN_VERSION as u8]))
+/// The version that both speak: some clients take the one that they hear for the one to go by.
+fn common_version(client: u32) -> Vec<u8> {
+    let version = client.min(OWN_VERSION) as u8;
+    der::element(context(0), &der::element(INTEGER, &[version]))
 }
 
 /// What the client must have sealed to prove that it sees the certificate with this key (MS-CSSP 3.1.5, steps 3
@@ -177,7 +179,7 @@ mod tests {
 
     #[test]
     fn another_implementation_reads_what_is_written() {
-        let read = sspi::credssp::TsRequest::from_buffer(&reply(Some(&[1; 300]), Some(&[2; 20]))).unwrap();
+        let read = sspi::credssp::TsRequest::from_buffer(&reply(7, Some(&[1; 300]), Some(&[2; 20]))).unwrap();
         assert_eq!((read.version, read.nego_tokens), (6, Some(vec![1; 300])));
         assert_eq!(read.pub_key_auth, Some(vec![2; 20]));
         for (client, told) in [(2, false), (3, true), (4, true), (5, false), (6, true), (7, true)] {
