@@ -272,7 +272,8 @@ impl LogonFailure {
     /// Of an NTSTATUS (MS-ERREF 2.3) or, from some targets, an HRESULT (MS-ERREF 2.1) that is no success.
     pub const fn from_status(status: u32) -> Self {
         match status {
-            0xc000_0064 | 0xc000_006a | 0xc000_006d | 0x8009_030c | 0x8009_030f => Self::Credentials,
+            0xc000_0064 | 0xc000_006a | 0xc000_006d => Self::Credentials,
+            0x8009_030c | 0x8009_030f | 0xc007_030c | 0xc007_030f => Self::Credentials,
             0xc000_0071 => Self::PasswordExpired,
             0xc000_0224 => Self::PasswordMustChange,
             0xc000_0234 => Self::LockedOut,
