@@ -266,3 +266,6 @@ impl<'a> Fields<'a> {
         Ok(u32::from_le_bytes(*field))
     }
 }
+
+#[cfg(test)]
+mod tests;

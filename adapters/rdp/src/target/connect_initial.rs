@@ -95,3 +95,152 @@ pub(super) fn encode(hello: &ClientHello, blocks: ClientGccBlocks) -> Result<Vec
     let data = encode_vec(&connect_initial).map_err(TargetError::Encode)?;
     x224(X224Data { data: data.into() }).map_err(TargetError::Encode)
 }
+
+#[cfg(test)]
+mod tests {
+    use ironrdp_core::decode;
+    use ironrdp_pdu::gcc::{
+        ChannelDef, ChannelName, ChannelOptions, ClientClusterData, ClientCoreOptionalData,
+        ClientMessageChannelData, ClientMonitorData, ClientMonitorExtendedData, ClientNetworkData,
+        ClientSecurityData, ColorDepth, KeyboardType, Monitor, MonitorFlags, MultiTransportChannelData,
+        MultiTransportFlags, RdpVersion, RedirectionFlags, RedirectionVersion, SecureAccessSequence,
+    };
+    use ironrdp_pdu::x224::X224;
+
+    use super::*;
+    use crate::target::TargetSecurity;
+
+    const ALL: ConnectOptions = ConnectOptions { message_channel: true, programs: true };
+    const NEED_MESSAGES: ClientEarlyCapabilityFlags = ClientEarlyCapabilityFlags::SUPPORT_NET_CHAR_AUTODETECT
+        .union(ClientEarlyCapabilityFlags::SUPPORT_HEART_BEAT_PDU);
+
+    /// A viewer that has everything.
+    fn full() -> ClientGccBlocks {
+        let monitor = Monitor { left: 0, top: 0, right: 1279, bottom: 719, flags: MonitorFlags::PRIMARY };
+        ClientGccBlocks {
+            core: ClientCoreData {
+                version: RdpVersion::V10_12,
+                desktop_width: 1280,
+                desktop_height: 720,
+                color_depth: ColorDepth::Rgb565Bpp16,
+                sec_access_sequence: SecureAccessSequence::Del,
+                keyboard_layout: 0x409,
+                client_build: 2600,
+                client_name: "technician".into(),
+                keyboard_type: KeyboardType::IBM_ENHANCED,
+                keyboard_subtype: 0,
+                keyboard_functional_keys_count: 12,
+                ime_file_name: String::new(),
+                optional_data: ClientCoreOptionalData {
+                    post_beta2_color_depth: Some(ColorDepth::Bpp8),
+                    client_product_id: Some(1),
+                    serial_number: Some(0),
+                    high_color_depth: Some(HighColorDepth::Bpp24),
+                    supported_color_depths: Some(SupportedColorDepths::all()),
+                    early_capability_flags: Some(
+                        NEED_MESSAGES
+                            | ClientEarlyCapabilityFlags::WANT_32_BPP_SESSION
+                            | ClientEarlyCapabilityFlags::from_bits_retain(0x8000),
+                    ),
+                    dig_product_id: Some(String::new()),
+                    connection_type: Some(ConnectionType::Autodetect),
+                    server_selected_protocol: Some(SecurityProtocol::SSL),
+                    desktop_physical_width: Some(300),
+                    desktop_physical_height: Some(200),
+                    desktop_orientation: Some(0),
+                    desktop_scale_factor: Some(150),
+                    device_scale_factor: Some(100),
+                },
+            },
+            security: ClientSecurityData::no_security(),
+            network: Some(ClientNetworkData {
+                channels: vec![ChannelDef {
+                    name: ChannelName::from_static(b"cliprdr\0"),
+                    options: ChannelOptions::INITIALIZED,
+                }],
+            }),
+            cluster: Some(ClientClusterData {
+                flags: RedirectionFlags::REDIRECTION_SUPPORTED,
+                redirection_version: RedirectionVersion::V4,
+                redirected_session_id: 0,
+            }),
+            monitor: Some(ClientMonitorData { monitors: vec![monitor] }),
+            message_channel: Some(ClientMessageChannelData),
+            multi_transport_channel: Some(MultiTransportChannelData {
+                flags: MultiTransportFlags::TRANSPORT_TYPE_UDP_FECR,
+            }),
+            monitor_extended: Some(ClientMonitorExtendedData { extended_monitors_info: Vec::new() }),
+        }
+    }
+
+    fn hello(blocks: ClientGccBlocks) -> ClientHello {
+        ClientHello {
+            connect_initial: ConnectInitial::with_gcc_blocks(blocks).unwrap(),
+            requested: SecurityProtocol::SSL,
+            selected: SecurityProtocol::SSL,
+        }
+    }
+
+    fn selected(flags: ResponseFlags) -> Selected {
+        Selected { security: TargetSecurity::Nla, protocol: SecurityProtocol::HYBRID_EX, flags }
+    }
+
+    const EXTENDED: ResponseFlags = ResponseFlags::EXTENDED_CLIENT_DATA_SUPPORTED;
+
+    #[test]
+    fn only_protocol_and_multitransport_are_edited_where_all_is_allowed() {
+        let mut expected = full();
+        expected.multi_transport_channel = None;
+        expected.core.optional_data.server_selected_protocol = Some(SecurityProtocol::HYBRID_EX);
+        assert_eq!(blocks(&hello(full()), &selected(EXTENDED), ALL), expected);
+    }
+
+    #[test]
+    fn without_message_channel_nothing_announces_one() {
+        let options = ConnectOptions { message_channel: false, ..ALL };
+        let mut viewer_without = full();
+        viewer_without.message_channel = None;
+        for (viewer, flags, options) in [
+            (full(), EXTENDED, options),
+            (full(), ResponseFlags::empty(), ALL),
+            (viewer_without, EXTENDED, ALL),
+        ] {
+            let blocks = blocks(&hello(viewer), &selected(flags), options);
+            assert_eq!(blocks.message_channel, None);
+            let early = blocks.core.optional_data.early_capability_flags.unwrap();
+            assert!(!early.intersects(NEED_MESSAGES));
+            assert_eq!(early, full().core.optional_data.early_capability_flags.unwrap() - NEED_MESSAGES);
+            assert_eq!(blocks.monitor.is_some(), flags == EXTENDED);
+            assert_eq!(blocks.monitor_extended.is_some(), flags == EXTENDED);
+        }
+    }
+
+    #[test]
+    fn the_protocol_is_named_even_by_a_terse_viewer() {
+        let mut terse = full();
+        terse.core.optional_data = ClientCoreOptionalData::default();
+        let edited = blocks(&hello(terse.clone()), &selected(EXTENDED), ALL);
+        // It can be written, and says of colours what it did.
+        let bytes = encode(&hello(terse.clone()), edited).unwrap();
+        let X224(data) = decode::<X224<X224Data<'_>>>(&bytes).unwrap();
+        let sent: ConnectInitial = decode(&data.data).unwrap();
+        let core = &sent.conference_create_request.gcc_blocks().core;
+        assert_eq!(core.optional_data.server_selected_protocol, Some(SecurityProtocol::HYBRID_EX));
+        assert_eq!(core.client_color_depth(), terse.core.client_color_depth());
+        assert_eq!(core.optional_data.desktop_physical_width, None);
+    }
+
+    #[test]
+    fn the_rest_of_the_pdu_is_the_viewers() {
+        let mut viewer = hello(full());
+        viewer.connect_initial.calling_domain_selector = vec![7];
+        viewer.connect_initial.target_parameters.max_channel_ids = 99;
+        let edited = blocks(&viewer, &selected(EXTENDED), ALL);
+        let bytes = encode(&viewer, edited.clone()).unwrap();
+        let X224(data) = decode::<X224<X224Data<'_>>>(&bytes).unwrap();
+        let sent: ConnectInitial = decode(&data.data).unwrap();
+        assert_eq!(sent.conference_create_request.gcc_blocks(), &edited);
+        assert_eq!(sent.calling_domain_selector, [7]);
+        assert_eq!(sent.target_parameters, viewer.connect_initial.target_parameters);
+    }
+}

@@ -129,3 +129,6 @@ fn distinct(channels: &Channels) -> Result<(), TargetViolation> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

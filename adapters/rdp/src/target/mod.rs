@@ -64,11 +64,11 @@ impl TargetSecurity {
     /// All of them, the one that protects most first.
     pub const STRONGEST_FIRST: [Self; 2] = [Self::Nla, Self::Tls];
 
-    /// The name under which people know it.
+    /// As in configuration and logs.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Nla => "NLA",
-            Self::Tls => "TLS",
+            Self::Nla => "nla",
+            Self::Tls => "tls",
         }
     }
 }
