@@ -9,7 +9,7 @@ use passerelle_auth::{
     Decision, Embedded, IssueError, NewTicket, Pepper, Revocation, SessionId, Store, StoreError,
 };
 use passerelle_config::{Config, RecordingPolicy};
-use passerelle_desktop::Permissions;
+use passerelle_desktop::{Permission, Permissions, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, Outcome};
 use passerelle_recorder::{
     KeyError, Recorder, RecorderError, RecorderSettings, Recovered, RecoveryOutcome, SigningKey,
@@ -73,13 +73,24 @@ pub(crate) enum TicketError {
     #[error("there is no target `{0}`; the configuration's `targets` lists them")]
     Target(String),
     #[error(transparent)]
-    Permission(#[from] passerelle_desktop::UnknownPermission),
+    Permission(#[from] UnknownPermission),
     #[error("a ticket cannot live longer than tickets.life, {0} s, and not less than a second")]
     Life(u64),
     #[error("{technician} may not connect to {target}: {why}")]
     Denied { technician: String, target: String, why: String },
     #[error(transparent)]
     Issue(#[from] IssueError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+}
+
+/// Why the permissions of a session were not changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PermissionsError {
+    #[error(transparent)]
+    Unknown(#[from] UnknownPermission),
+    #[error("the rules do not grant {0} in this session")]
+    NotGranted(Permission),
     #[error(transparent)]
     Audit(#[from] AuditError),
 }
@@ -247,7 +258,7 @@ impl Gateway {
         }
         let permissions = match permissions {
             None => None,
-            Some(names) => Some(names.iter().map(|name| name.parse()).collect::<Result<Permissions, _>>()?),
+            Some(names) => Some(parse_permissions(&names)?),
         };
         let now = ambient::now();
         let anywhere = std::net::Ipv4Addr::UNSPECIFIED.into();
@@ -314,6 +325,34 @@ impl Gateway {
         Ok(Some(entry.view(now)))
     }
 
+    /// Changes what the technician of a session may do, at once. Nothing when there is none of this name.
+    ///
+    /// # Errors
+    /// The rules do not grant that much, or the change could not be written down; then nothing changes.
+    pub(crate) async fn set_permissions(
+        &self,
+        id: &str,
+        names: &[String],
+        by: &str,
+    ) -> Result<Option<View>, PermissionsError> {
+        let permissions = parse_permissions(names)?;
+        let Some(entry) = id.parse::<SessionId>().ok().and_then(|id| self.registry.find(id)) else {
+            return Ok(None);
+        };
+        if let Some(more) = permissions.iter().find(|permission| !entry.granted.allows(*permission)) {
+            return Err(PermissionsError::NotGranted(more));
+        }
+        let event = entry
+            .facts
+            .event(AuditKind::PermissionChanged)
+            .outcome(Outcome::Success)
+            .detail("by", by)
+            .detail("permissions", json!(permissions));
+        self.audit.append(event).await?;
+        entry.permissions.send_replace(permissions);
+        Ok(Some(entry.view(ambient::now())))
+    }
+
     /// Writes down that somebody read a recording.
     ///
     /// # Errors
@@ -341,6 +380,10 @@ impl Gateway {
             entry.stop(reason.clone());
         }
     }
+}
+
+fn parse_permissions(names: &[String]) -> Result<Permissions, UnknownPermission> {
+    names.iter().map(|name| name.parse()).collect()
 }
 
 /// How many connections may wait for their login.

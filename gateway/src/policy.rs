@@ -13,13 +13,15 @@ use passerelle_vnc::target::{TargetCredentials, TargetSecurity, TargetSettings};
 use passerelle_vnc::viewer::{ViewerSecurity, ViewerSettings};
 use rustls::RootCertStore;
 
-use crate::tls::{self, TlsError};
+use crate::tls::{self, OwnCertificate, TlsError};
 
 /// The configuration, ready for use.
 pub(crate) struct Policy {
     pub(crate) config: Config,
     pub(crate) rules: Vec<auth::Rule>,
     pub(crate) viewer: ViewerSettings,
+    /// What RDP viewers are offered; nothing without a certificate.
+    pub(crate) rdp_viewer: Option<passerelle_rdp::viewer::ViewerSettings>,
     /// The roots of targets with a `ca_file`, by target.
     roots: BTreeMap<String, Arc<RootCertStore>>,
     system_roots: Arc<RootCertStore>,
@@ -35,7 +37,7 @@ impl Policy {
         store: Arc<dyn auth::Store>,
         pepper: Arc<auth::Pepper>,
     ) -> Result<Self, TlsError> {
-        let tls = match &config.tls {
+        let certificate = match &config.tls {
             None => None,
             Some(config::Tls::SelfSigned) => Some(tls::self_signed(&config.data_dir)?),
             Some(config::Tls::Files { certificate, key }) => {
@@ -45,7 +47,12 @@ impl Policy {
         let security = config.viewer_security().into_iter().map(viewer_security).collect();
         Ok(Self {
             rules: config.rules.iter().map(rule).collect(),
-            viewer: ViewerSettings { security, tls, encrypted: false },
+            rdp_viewer: certificate.as_ref().map(|certificate| rdp_viewer(&config.rdp, certificate)),
+            viewer: ViewerSettings {
+                security,
+                tls: certificate.map(|certificate| certificate.server),
+                encrypted: false,
+            },
             roots: config.targets.iter().filter_map(own_roots).collect(),
             system_roots: tls::system_roots(),
             store,
@@ -92,16 +99,41 @@ impl Policy {
             Some(allowed) => allowed.iter().copied().filter_map(target_security).collect(),
             None => TargetSecurity::STRONGEST_FIRST.to_vec(),
         };
-        let roots = self.roots.get(&target.name).unwrap_or(&self.system_roots).clone();
-        let server_name = target.tls.server_name.clone().unwrap_or_else(|| target.address.host().to_owned());
         TargetSettings {
             security,
             credentials: credentials.kind(),
-            server_name,
-            roots,
+            server_name: server_name(target),
+            roots: self.roots(target),
             now,
             limits: Limits::default(),
         }
+    }
+
+    /// How to log in to `target`, which speaks RDP.
+    pub(crate) fn rdp_target_settings(
+        &self,
+        target: &config::Target,
+        now: SystemTime,
+    ) -> passerelle_rdp::target::TargetSettings {
+        use passerelle_rdp::target::{TargetSecurity, TargetSettings};
+        let security = |security| match security {
+            config::RdpSecurity::Nla => TargetSecurity::Nla,
+            config::RdpSecurity::Tls => TargetSecurity::Tls,
+        };
+        let credentials = &target.credentials;
+        TargetSettings {
+            security: target.rdp_security().into_iter().map(security).collect(),
+            server_name: server_name(target),
+            roots: self.roots(target),
+            now,
+            client_name: passerelle_rdp::viewer::ViewerSettings::NODE.to_owned(),
+            has_credentials: credentials.username.is_some() && credentials.password.is_some(),
+        }
+    }
+
+    /// The authorities that may vouch for `target`.
+    fn roots(&self, target: &config::Target) -> Arc<RootCertStore> {
+        self.roots.get(&target.name).unwrap_or(&self.system_roots).clone()
     }
 
     /// The largest clipboard content that passes.
@@ -139,6 +171,25 @@ pub(crate) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     compare("recording.min_free", old.recording.min_free == new.recording.min_free);
     compare("log", old.log == new.log);
     keys
+}
+
+/// The name that the certificate of `target` must have.
+fn server_name(target: &config::Target) -> String {
+    target.tls.server_name.clone().unwrap_or_else(|| target.address.host().to_owned())
+}
+
+fn rdp_viewer(rdp: &config::Rdp, certificate: &OwnCertificate) -> passerelle_rdp::viewer::ViewerSettings {
+    use passerelle_rdp::viewer::{ViewerSecurity, ViewerSettings};
+    let security = |security: &config::RdpSecurity| match security {
+        config::RdpSecurity::Nla => ViewerSecurity::Nla,
+        config::RdpSecurity::Tls => ViewerSecurity::Tls,
+    };
+    ViewerSettings {
+        security: rdp.security.iter().map(security).collect(),
+        tls: certificate.server.clone(),
+        public_key: certificate.public_key.clone(),
+        node: ViewerSettings::NODE.to_owned(),
+    }
 }
 
 fn viewer_security(security: config::ViewerSecurity) -> ViewerSecurity {

@@ -1,13 +1,15 @@
 //! `passerelle serve`: from the configuration to the last sealed session.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerelle_config::{Config, ConfigErrors};
+use passerelle_config::{Config, ConfigErrors, ListenAddresses, Protocol};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, Outcome};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,8 +28,8 @@ pub(crate) enum ServeError {
     Config(#[from] ConfigErrors),
     #[error(transparent)]
     Open(#[from] OpenError),
-    #[error("listen.vnc: {address} cannot be listened on: {source}")]
-    Listen { address: SocketAddr, source: io::Error },
+    #[error("listen.{protocol}: {address} cannot be listened on: {source}")]
+    Listen { protocol: Protocol, address: SocketAddr, source: io::Error },
     #[error("control: {} cannot be opened: {source}", path.display())]
     Control { path: PathBuf, source: io::Error },
     #[error("signals cannot be received: {0}")]
@@ -56,6 +58,8 @@ pub(crate) struct Running {
     pub(crate) gateway: Arc<Gateway>,
     /// Where VNC viewers are accepted.
     pub(crate) vnc: Vec<SocketAddr>,
+    /// Where RDP viewers are accepted.
+    pub(crate) rdp: Vec<SocketAddr>,
     socket: PathBuf,
     connections: TaskTracker,
     helpers: TaskTracker,
@@ -68,25 +72,23 @@ pub(crate) struct Running {
 impl Running {
     /// Opens the gateway and its listeners.
     pub(crate) async fn start(config: Config) -> Result<Self, ServeError> {
-        let addresses = config.listen.vnc.clone().map(|addresses| addresses.0).unwrap_or_default();
+        let (vnc, rdp) = (config.listen.vnc.clone(), config.listen.rdp.clone());
         let socket = config.control_socket();
         let gateway = Gateway::open(config).await?;
         let control = control::bind(&socket)
             .await
             .map_err(|source| ServeError::Control { path: socket.clone(), source })?;
         // Last, so that a port that answers means a gateway that takes orders.
-        let mut listeners = Vec::new();
-        for address in addresses {
-            let bound = listener::bind(address);
-            listeners.push(bound.map_err(|source| ServeError::Listen { address, source })?);
-        }
+        let vnc = bind(Protocol::Vnc, vnc.as_ref())?;
+        let rdp = bind(Protocol::Rdp, rdp.as_ref())?;
         let started = AuditEvent::new(AuditKind::GatewayStarted)
             .outcome(Outcome::Success)
             .detail("version", env!("CARGO_PKG_VERSION"));
         gateway.audit.append(started).await?;
 
         let running = Self {
-            vnc: listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
+            vnc: addresses(&vnc),
+            rdp: addresses(&rdp),
             gateway,
             socket,
             connections: TaskTracker::new(),
@@ -94,11 +96,11 @@ impl Running {
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
         };
-        for listener in listeners {
-            let gateway = running.gateway.clone();
-            let handle = move |stream, peer| session::vnc::connection(gateway.clone(), stream, peer);
-            let (tasks, stop) = (running.connections.clone(), running.closing.clone());
-            running.helpers.spawn(listener::serve(listener, tasks, stop, handle));
+        for listener in vnc {
+            running.accept(listener, session::vnc::connection);
+        }
+        for listener in rdp {
+            running.accept(listener, session::rdp::connection);
         }
         running.helpers.spawn(control::serve(running.gateway.clone(), control, running.closed.clone()));
         let leases = session::keep_leases(running.gateway.clone());
@@ -106,7 +108,24 @@ impl Running {
         for address in &running.vnc {
             tracing::info!(%address, "listening for VNC viewers");
         }
+        for address in &running.rdp {
+            tracing::info!(%address, "listening for RDP viewers");
+        }
         Ok(running)
+    }
+
+    /// Hands what connects to `listener` to `connection`.
+    fn accept<F>(
+        &self,
+        listener: TcpListener,
+        connection: impl Fn(Arc<Gateway>, TcpStream, SocketAddr) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let gateway = self.gateway.clone();
+        let handle = move |stream, peer| connection(gateway.clone(), stream, peer);
+        let (tasks, stop) = (self.connections.clone(), self.closing.clone());
+        self.helpers.spawn(listener::serve(listener, tasks, stop, handle));
     }
 
     /// Accepts no more, lets sessions go on until `limits.drain` or a second signal, then ends and seals
@@ -146,4 +165,18 @@ impl Running {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Listens on each of the addresses, if there are any.
+fn bind(protocol: Protocol, addresses: Option<&ListenAddresses>) -> Result<Vec<TcpListener>, ServeError> {
+    let addresses = addresses.into_iter().flat_map(|addresses| &addresses.0).copied();
+    addresses
+        .map(|address| {
+            listener::bind(address).map_err(|source| ServeError::Listen { protocol, address, source })
+        })
+        .collect()
+}
+
+fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
 }

@@ -26,25 +26,33 @@ pub(crate) enum TlsError {
     File { path: PathBuf, source: io::Error },
 }
 
+/// The gateway's own certificate, ready for use.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnCertificate {
+    /// The server side of TLS with it.
+    pub(crate) server: Arc<ServerConfig>,
+    /// Its key, which CredSSP binds logins to.
+    pub(crate) public_key: Vec<u8>,
+}
+
 /// The server side of TLS with a certificate chain and its key, both in PEM.
-pub(crate) fn from_pem(chain_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ServerConfig>, TlsError> {
+pub(crate) fn from_pem(chain_pem: &[u8], key_pem: &[u8]) -> Result<OwnCertificate, TlsError> {
     let chain: Vec<_> =
         CertificateDer::pem_slice_iter(chain_pem).collect::<Result<_, _>>().unwrap_or_default();
-    if chain.is_empty() {
-        return Err(TlsError::NoCertificate);
-    }
+    let public_key = chain.first().and_then(|leaf| passerelle_transport::public_key(leaf));
+    let public_key = public_key.ok_or(TlsError::NoCertificate)?;
     let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| TlsError::NoKey)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(TlsError::Mismatch)?;
-    Ok(Arc::new(config))
+    Ok(OwnCertificate { server: Arc::new(config), public_key })
 }
 
 /// The server side of TLS with a certificate that the gateway makes for itself and keeps in `directory`,
 /// so that clients which remember it are not asked again.
-pub(crate) fn self_signed(directory: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+pub(crate) fn self_signed(directory: &Path) -> Result<OwnCertificate, TlsError> {
     let certificate = directory.join("self-signed.crt");
     let key = directory.join("self-signed.key");
     if !certificate.exists() || !key.exists() {

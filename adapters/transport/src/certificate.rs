@@ -29,17 +29,16 @@ pub struct PeerCertificate {
 
 impl PeerCertificate {
     pub(crate) fn new(der: &CertificateDer<'_>, ca: Result<(), String>) -> Self {
-        let (subject, not_after, public_key) = match Certificate::from_der(der) {
+        let (subject, not_after) = match Certificate::from_der(der) {
             Ok(certificate) => {
                 let tbs = certificate.tbs_certificate();
-                let not_after = tbs.validity().not_after.to_unix_duration().as_secs();
-                let key = tbs.subject_public_key_info().subject_public_key.raw_bytes().to_vec();
-                (tbs.subject().to_string(), not_after, key)
+                (tbs.subject().to_string(), tbs.validity().not_after.to_unix_duration().as_secs())
             }
             // rustls has read it, so this is a difference of opinion about details. The facts are for
             // people; trust rests on the fingerprint and on `ca`.
-            Err(error) => (format!("unreadable: {error}"), 0, Vec::new()),
+            Err(error) => (format!("unreadable: {error}"), 0),
         };
+        let public_key = public_key(der).unwrap_or_default();
         Self { fingerprint: Fingerprint::of(der), subject, not_after, public_key, ca }
     }
 
@@ -67,6 +66,13 @@ impl PeerCertificate {
             CertificatePolicy::Insecure => Ok(Trust::Unverified),
         }
     }
+}
+
+/// The key in a certificate, as the content of the BIT STRING `subjectPublicKey` (RFC 5280, 4.1.2.7), which is
+/// what CredSSP binds a login to. Nothing when the certificate is unreadable.
+pub fn public_key(der: &[u8]) -> Option<Vec<u8>> {
+    let certificate = Certificate::from_der(der).ok()?;
+    Some(certificate.tbs_certificate().subject_public_key_info().subject_public_key.raw_bytes().to_vec())
 }
 
 /// The first and the last second of a certificate's validity since the Unix epoch.

@@ -5,7 +5,7 @@ mod stream;
 mod tls;
 
 pub use certificate::{
-    CertificateError, CertificatePolicy, Fingerprint, FingerprintError, PeerCertificate, Trust,
+    CertificateError, CertificatePolicy, Fingerprint, FingerprintError, PeerCertificate, Trust, public_key,
 };
 pub use stream::{TlsFacts, Transport};
 pub use tls::{TlsVersions, accept, connect};

@@ -198,6 +198,22 @@ pub(crate) enum SessionsCommand {
         #[command(flatten)]
         output: Json,
     },
+    /// Change what the technician of a running session may do.
+    ///
+    /// Takes effect at once and can take away or give back, but not go beyond what the rules grant.
+    #[command(after_long_help = "\
+Example:
+  passerelle sessions permit 01HZY3 view           only watching from now on")]
+    Permit {
+        /// The session, as `sessions list` calls it.
+        #[arg(value_hint = ValueHint::Other)]
+        id: String,
+        /// All that is permitted from now on, as a rule lists it: view,pointer,keyboard.
+        #[arg(value_name = "PERMISSIONS", value_delimiter = ',', required = true)]
+        permissions: Vec<String>,
+        #[command(flatten)]
+        output: Json,
+    },
     /// End a session within a second.
     #[command(after_long_help = "\
 Example:

@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use hyper::Method;
 use passerelle_config::Places;
+use serde::Serialize;
 
 use super::{CliError, Json, SessionsCommand, Table, bytes, duration, print_json, print_line};
-use crate::control::{self, KillRequest, SessionList};
+use crate::control::{self, KillRequest, PermissionsRequest, SessionList};
 use crate::session::{Phase, View};
+
+/// The body of a request that has none.
+const NOTHING: Option<&()> = None;
 
 /// Asks the running gateway about its sessions.
 pub(crate) async fn run(command: SessionsCommand, config: &Path) -> Result<ExitCode, CliError> {
     let socket = Places::load(config)?.control;
     match command {
         SessionsCommand::List(output) => {
-            let list: SessionList = call(&socket, Method::GET, "/v1/sessions", None).await?;
+            let list: SessionList = call(&socket, Method::GET, "/v1/sessions", NOTHING).await?;
             if output.json {
                 print_json(&list.sessions)?;
             } else {
@@ -25,7 +29,12 @@ pub(crate) async fn run(command: SessionsCommand, config: &Path) -> Result<ExitC
         }
         SessionsCommand::Show { id, output } => {
             let path = format!("/v1/sessions/{}", segment(&id)?);
-            show(&call(&socket, Method::GET, &path, None).await?, output)?;
+            show(&call(&socket, Method::GET, &path, NOTHING).await?, output)?;
+        }
+        SessionsCommand::Permit { id, permissions, output } => {
+            let path = format!("/v1/sessions/{}/permissions", segment(&id)?);
+            let request = PermissionsRequest { permissions };
+            show(&call(&socket, Method::POST, &path, Some(&request)).await?, output)?;
         }
         SessionsCommand::Kill { id, reason, output } => {
             let path = format!("/v1/sessions/{}/kill", segment(&id)?);
@@ -45,7 +54,7 @@ async fn call<A: serde::de::DeserializeOwned>(
     socket: &Path,
     method: Method,
     path: &str,
-    body: Option<&KillRequest>,
+    body: Option<&(impl Serialize + Sync)>,
 ) -> Result<A, CliError> {
     control::call(socket, method, path, body).await.map_err(CliError::new)
 }

@@ -44,6 +44,14 @@ pub(crate) struct KillRequest {
     pub(crate) reason: Option<String>,
 }
 
+/// `POST /v1/sessions/{id}/permissions`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PermissionsRequest {
+    /// All that the technician may do from now on.
+    pub(crate) permissions: Vec<String>,
+}
+
 /// `POST /v1/audit/recordings`: somebody read or verified a recording with the command line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

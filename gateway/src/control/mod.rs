@@ -5,5 +5,7 @@ mod messages;
 mod server;
 
 pub(crate) use client::{ClientError, call};
-pub(crate) use messages::{KillRequest, RecordingAccess, SessionList, TicketAnswer, TicketRequest};
+pub(crate) use messages::{
+    KillRequest, PermissionsRequest, RecordingAccess, SessionList, TicketAnswer, TicketRequest,
+};
 pub(crate) use server::{bind, serve};

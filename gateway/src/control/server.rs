@@ -16,8 +16,10 @@ use axum::{Json, Router};
 use tokio::net::{UnixListener, UnixStream, unix::UCred};
 use tokio_util::sync::CancellationToken;
 
-use super::messages::{KillRequest, Problem, RecordingAccess, SessionList, TicketAnswer, TicketRequest};
-use crate::gateway::Gateway;
+use super::messages::{
+    KillRequest, PermissionsRequest, Problem, RecordingAccess, SessionList, TicketAnswer, TicketRequest,
+};
+use crate::gateway::{Gateway, PermissionsError};
 use crate::session::View;
 
 /// Who is at the other end, as the kernel says.
@@ -60,6 +62,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: UnixListener, stop: C
         .route("/v1/sessions", get(list_sessions))
         .route("/v1/sessions/{id}", get(show_session))
         .route("/v1/sessions/{id}/kill", post(kill_session))
+        .route("/v1/sessions/{id}/permissions", post(set_permissions))
         .route("/v1/audit/recordings", post(note_recording_access))
         .fallback(|| async { Refusal(StatusCode::NOT_FOUND, "there is no such route".to_owned()) })
         .with_state(gateway);
@@ -121,6 +124,23 @@ async fn kill_session(
         Ok(Some(view)) => Ok(Json(view)),
         Ok(None) => Err(unknown_session(&id)),
         Err(error) => Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+    }
+}
+
+async fn set_permissions(
+    State(gateway): State<Arc<Gateway>>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    UrlPath(id): UrlPath<String>,
+    request: Result<Json<PermissionsRequest>, JsonRejection>,
+) -> Result<Json<View>, Refusal> {
+    let Json(request) = request?;
+    match gateway.set_permissions(&id, &request.permissions, &caller.0).await {
+        Ok(Some(view)) => Ok(Json(view)),
+        Ok(None) => Err(unknown_session(&id)),
+        Err(error @ PermissionsError::Audit(_)) => {
+            Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+        }
+        Err(error) => Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),
     }
 }
 

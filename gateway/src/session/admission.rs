@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use passerelle_auth::{Decision, Grant, Redeemed, Refusal};
-use passerelle_config::Target;
+use passerelle_config::{Protocol, Target};
+use passerelle_desktop::Permission;
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 
 use crate::ambient;
@@ -18,7 +19,7 @@ pub(super) const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 /// How long a viewer may take for its part of the protocol after it was admitted.
 pub(super) const VIEWER_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the rules say about somebody who presented a ticket.
+/// What the rules say about somebody who presented a ticket to a listener for `protocol`.
 ///
 /// # Errors
 /// They deny it, which is written down here. The sentence is for the technician.
@@ -26,10 +27,11 @@ pub(super) fn authorize(
     gateway: &Gateway,
     policy: &Policy,
     redeemed: &Redeemed,
+    protocol: Protocol,
     peer: SocketAddr,
 ) -> Result<(Target, Grant), String> {
     let ticket = &redeemed.ticket;
-    allowed(policy, redeemed, peer).map_err(|why| {
+    allowed(policy, redeemed, protocol, peer).map_err(|why| {
         tracing::info!(technician = ticket.technician, target = ticket.target, why, "not allowed");
         gateway.audit.note(
             AuditEvent::new(AuditKind::LoginRefused)
@@ -45,12 +47,23 @@ pub(super) fn authorize(
     })
 }
 
-fn allowed(policy: &Policy, redeemed: &Redeemed, peer: SocketAddr) -> Result<(Target, Grant), String> {
+fn allowed(
+    policy: &Policy,
+    redeemed: &Redeemed,
+    protocol: Protocol,
+    peer: SocketAddr,
+) -> Result<(Target, Grant), String> {
     let ticket = &redeemed.ticket;
     let target = policy.config.target(&ticket.target).ok_or("the target is no longer configured")?;
+    if target.protocol != protocol {
+        return Err(format!("it speaks {}; connect with a client for that", target.protocol));
+    }
     policy.config.user(&ticket.technician).ok_or("the technician is no longer configured")?;
     let decision = policy.decide(&ticket.technician, target, peer.ip(), ambient::now());
     match decision.narrowed(ticket.permissions) {
+        Decision::Granted(grant) if !grant.permissions.allows(Permission::View) => {
+            Err("the rules do not let you see its screen".to_owned())
+        }
         Decision::Granted(grant) => Ok((target.clone(), grant)),
         Decision::Denied(denial) => Err(denial.to_string()),
     }

@@ -22,6 +22,8 @@ pub(crate) enum CloseReason {
     ViewerViolation { error: String },
     /// The target broke the protocol.
     TargetViolation { error: String },
+    /// The technician's client connected anew with the same ticket and goes on in another session.
+    Reconnected,
     /// Somebody ended the session.
     Killed { by: String, why: Option<String> },
     /// The technician did nothing for as long as `limits.idle` says.
@@ -49,6 +51,7 @@ impl CloseReason {
             Self::TargetRefused { .. } => "target_refused",
             Self::ViewerViolation { .. } => "viewer_violation",
             Self::TargetViolation { .. } => "target_violation",
+            Self::Reconnected => "reconnected",
             Self::Killed { .. } => "killed",
             Self::Idle => "idle",
             Self::TooLong => "too_long",
@@ -70,6 +73,7 @@ impl fmt::Display for CloseReason {
             Self::TargetRefused { error }
             | Self::ViewerViolation { error }
             | Self::TargetViolation { error } => f.write_str(error),
+            Self::Reconnected => f.write_str("the technician's client connected anew and goes on there"),
             Self::Killed { by, why: Some(why) } => write!(f, "ended by {by}: {why}"),
             Self::Killed { by, why: None } => write!(f, "ended by {by}"),
             Self::Idle => f.write_str("nothing was done for as long as limits.idle allows"),

@@ -4,6 +4,7 @@ mod admission;
 mod close;
 mod lease;
 mod observer;
+pub(crate) mod rdp;
 mod registry;
 mod running;
 mod target;

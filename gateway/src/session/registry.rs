@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use passerelle_auth::{Fence, SessionId, Timestamp};
+use passerelle_auth::{Fence, SessionId, TicketId, Timestamp};
 use passerelle_desktop::Permissions;
 use passerelle_recorder::audit::{AuditEvent, AuditKind};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,8 @@ pub(crate) struct Facts {
     pub(crate) target: String,
     /// The protocol of both legs.
     pub(crate) protocol: String,
+    /// The ticket that was redeemed for it.
+    pub(crate) ticket: TicketId,
     /// Where the technician's client connects from.
     pub(crate) address: SocketAddr,
     /// How the client proved the technician's secret.
@@ -65,6 +67,8 @@ pub(crate) struct Entry {
     pub(crate) bytes_from_viewer: AtomicU64,
     pub(crate) bytes_from_target: AtomicU64,
     pub(crate) permissions: watch::Sender<Permissions>,
+    /// What the rules grant; the permissions in force never go beyond it.
+    pub(crate) granted: Permissions,
     phase: Mutex<Phase>,
     fence: Mutex<Fence>,
     reason: OnceLock<CloseReason>,
@@ -78,6 +82,7 @@ impl Entry {
             bytes_from_viewer: AtomicU64::new(0),
             bytes_from_target: AtomicU64::new(0),
             permissions: watch::Sender::new(permissions),
+            granted: permissions,
             phase: Mutex::new(Phase::Connecting),
             fence: Mutex::new(fence),
             reason: OnceLock::new(),
@@ -189,6 +194,7 @@ mod tests {
             technician: "alice".into(),
             target: "front-desk".into(),
             protocol: "vnc".into(),
+            ticket: TicketId::new(Timestamp::from_millis(0), &mut |bytes| bytes.fill(1)),
             address: ([127, 0, 0, 1], 1).into(),
             viewer_security: "VncAuth".into(),
             started: Timestamp::from_millis(0),

@@ -60,13 +60,14 @@ impl Running {
             technician,
             target: target.name.clone(),
             protocol: protocol.to_owned(),
+            ticket,
             address: peer,
             viewer_security: viewer_security.to_owned(),
             started: now,
             recorded: wanted != RecordingPolicy::Off,
         };
         let refused = |message: &str| {
-            facts_event(&facts, AuditKind::LoginRefused, ticket).outcome(Outcome::Refused).message(message)
+            facts_event(&facts, AuditKind::LoginRefused).outcome(Outcome::Refused).message(message)
         };
         let request = lease::request(&facts, &gateway.node, policy.session_limits());
         let fence = match gateway.store.lease(&request, now).await {
@@ -91,9 +92,7 @@ impl Running {
             Err(error) if wanted == RecordingPolicy::Required => {
                 tracing::error!(error, "a session that must be recorded was refused");
                 gateway.audit.note(
-                    facts_event(&facts, AuditKind::RecordingFailed, ticket)
-                        .outcome(Outcome::Failed)
-                        .message(error),
+                    facts_event(&facts, AuditKind::RecordingFailed).outcome(Outcome::Failed).message(error),
                 );
                 release(gateway, facts.id, fence).await;
                 return Err("This session must be recorded and the gateway cannot record it at the moment. \
@@ -107,18 +106,16 @@ impl Running {
         };
         facts.recorded = recording.is_some();
         if facts.recorded {
-            gateway
-                .audit
-                .note(facts_event(&facts, AuditKind::RecordingOpened, ticket).outcome(Outcome::Success));
+            gateway.audit.note(facts_event(&facts, AuditKind::RecordingOpened).outcome(Outcome::Success));
         }
 
-        let started = facts_event(&facts, AuditKind::SessionStarted, ticket)
+        let started = facts_event(&facts, AuditKind::SessionStarted)
             .outcome(Outcome::Success)
             .detail("viewer_security", &*facts.viewer_security)
             .detail("recorded", facts.recorded)
             .detail("permissions", json!(grant.permissions))
             .detail("rules", json!(grant.rules));
-        gateway.audit.note(facts_event(&facts, AuditKind::LoginAccepted, ticket).outcome(Outcome::Success));
+        gateway.audit.note(facts_event(&facts, AuditKind::LoginAccepted).outcome(Outcome::Success));
         if let Err(error) = gateway.audit.append(started).await {
             tracing::error!(%error, "a session that cannot be audited was refused");
             if let Some(recording) = recording {
@@ -185,6 +182,11 @@ impl Running {
             reason = self.registered.entry.stopped() => Err(reason),
             done = work => Ok(done),
         }
+    }
+
+    /// Whether the session is recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.registered.entry.facts.recorded
     }
 
     /// What the technician may do now.
@@ -299,8 +301,8 @@ async fn open_recording(
     }
 }
 
-fn facts_event(facts: &Facts, kind: AuditKind, ticket: TicketId) -> AuditEvent {
-    facts.event(kind).detail("ticket", ticket.to_string())
+fn facts_event(facts: &Facts, kind: AuditKind) -> AuditEvent {
+    facts.event(kind).detail("ticket", facts.ticket.to_string())
 }
 
 async fn release(gateway: &Gateway, id: SessionId, fence: passerelle_auth::Fence) {

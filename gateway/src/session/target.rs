@@ -31,6 +31,8 @@ pub(crate) enum Refused {
     #[error(transparent)]
     Vnc(#[from] passerelle_vnc::target::TargetError),
     #[error(transparent)]
+    Rdp(#[from] passerelle_rdp::target::TargetError),
+    #[error(transparent)]
     Certificate(#[from] CertificateError),
     #[error("the target's certificate could not be looked up: {0}")]
     Store(#[from] StoreError),

@@ -56,6 +56,8 @@ kinds! {
     SessionEnded = "session.ended",
     /// Someone ended another one's session.
     SessionKilled = "session.killed",
+    /// Someone changed what the technician of a session may do.
+    PermissionChanged = "permission.changed",
     /// A peer tried what is not permitted.
     PermissionDenied = "permission.denied",
     /// Clipboard content went through.

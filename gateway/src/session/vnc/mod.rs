@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use passerelle_auth::Redeemed;
-use passerelle_config::Keystrokes;
+use passerelle_config::{Keystrokes, Protocol};
 use passerelle_recorder::Lane;
 use passerelle_recorder::audit::{AuditEvent, AuditKind};
 use passerelle_rfb::Limits;
@@ -32,7 +32,7 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: S
         let policy = gateway.policy();
         let Some((pending, redeemed)) = authenticate(&gateway, &policy, stream, peer).await else { return };
         let ticket = &redeemed.ticket;
-        match admission::authorize(&gateway, &policy, &redeemed, peer) {
+        match admission::authorize(&gateway, &policy, &redeemed, Protocol::Vnc, peer) {
             Ok((target, grant)) => {
                 let admitted = Admitted {
                     technician: ticket.technician.clone(),

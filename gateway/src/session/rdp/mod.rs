@@ -1,0 +1,281 @@
+//! An RDP connection, from the first byte to the last.
+
+mod target;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use passerelle_auth::{Redeemed, Refusal, TicketId};
+use passerelle_config::{Keystrokes, Protocol};
+use passerelle_rdp::viewer::{self, Pending, Proven, RdpRefusal, ViewerError, ViewerLeg};
+use passerelle_rdp::{KeystrokePolicy, RdpRelay, RelaySettings, Start};
+use passerelle_recorder::Lane;
+use passerelle_recorder::audit::{AuditEvent, AuditKind};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tracing::Instrument as _;
+use zeroize::Zeroizing;
+
+use self::target::Target;
+use super::admission::{self, VIEWER_PATIENCE};
+use super::running::{Admitted, Running};
+use super::{CloseReason, Phase};
+use crate::gateway::Gateway;
+use crate::policy::Policy;
+use crate::{ambient, listener};
+
+/// How long a session that its own viewer takes over may need to end.
+const TAKE_OVER: Duration = Duration::from_secs(5);
+
+/// A viewer that has proven its ticket.
+struct Entrant {
+    viewer: Proven<TcpStream>,
+    redeemed: Redeemed,
+}
+
+/// Serves one viewer.
+pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: SocketAddr) {
+    let span = tracing::info_span!("connection", %peer, session = tracing::field::Empty);
+    async {
+        let policy = gateway.policy();
+        let Some(entrant) = welcome(&gateway, &policy, stream, peer).await else { return };
+        let Entrant { mut viewer, redeemed } = entrant;
+        // mstsc and others log in, leave to ask their user about the certificate, and come back.
+        match timeout(VIEWER_PATIENCE, viewer.hello()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return tracing::info!(%error, "the viewer left after its login"),
+            Err(_) => return tracing::info!("the viewer did not go on after its login"),
+        }
+        match admission::authorize(&gateway, &policy, &redeemed, Protocol::Rdp, peer) {
+            Ok((target, grant)) => {
+                if redeemed.resumed {
+                    take_over(&gateway, redeemed.ticket.id).await;
+                }
+                let admitted = Admitted {
+                    technician: redeemed.ticket.technician.clone(),
+                    target,
+                    grant,
+                    ticket: redeemed.ticket.id,
+                    protocol: "rdp",
+                    viewer_security: viewer.facts().security.name(),
+                    peer,
+                };
+                admit(&gateway, policy, admitted, viewer).await;
+            }
+            Err(_) => refuse(viewer, RdpRefusal::Denied).await,
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+/// Negotiates with the viewer and redeems what it presents. Nothing when it was turned away.
+async fn welcome(gateway: &Gateway, policy: &Policy, stream: TcpStream, peer: SocketAddr) -> Option<Entrant> {
+    let place = gateway.room.enter();
+    if let Err(error) = listener::tune(&stream) {
+        tracing::debug!(%error, "the connection is gone");
+        return None;
+    }
+    let limits = &policy.config.limits;
+    let negotiation = authenticate(gateway, policy, stream, peer);
+    let authenticated = tokio::select! {
+        authenticated = timeout(limits.handshake.get(), negotiation) => authenticated,
+        () = place.evicted() => {
+            tracing::debug!("gave way to a newer connection");
+            return None;
+        }
+    };
+    match authenticated {
+        Ok(Ok(entrant)) => entrant,
+        Ok(Err(ViewerError::Closed)) => {
+            tracing::debug!("the viewer left before its login");
+            None
+        }
+        Ok(Err(error)) => {
+            tracing::info!(%error, "the viewer did not get as far as to log in");
+            let event = AuditEvent::new(AuditKind::ViewerRefused).address(peer);
+            admission::note_stranger(gateway, event, &error);
+            None
+        }
+        Err(_) => {
+            tracing::debug!("the viewer did not log in in time");
+            None
+        }
+    }
+}
+
+/// What a viewer presents, and what becomes of it. Nothing when it was refused, which is written down here.
+async fn authenticate(
+    gateway: &Gateway,
+    policy: &Policy,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Result<Option<Entrant>, ViewerError> {
+    let Some(settings) = &policy.rdp_viewer else { return Err(ViewerError::Closed) };
+    let pending = viewer::negotiate(stream, settings, ambient::wall(), &mut ambient::random).await?;
+    let tickets = policy.tickets(policy.config.tickets.life.get());
+    let address = peer.ip();
+    let (viewer, redeemed, login) = match pending {
+        Pending::Nla(nla) => {
+            let login = nla.login().resolve();
+            let candidates = match tickets.candidates_for(&login, address, ambient::now()).await {
+                Ok(candidates) => candidates,
+                Err(refusal) => {
+                    admission::secret_refused(gateway, &refusal, Some(&login), "nla", peer).await;
+                    nla.refuse().await?;
+                    return Ok(None);
+                }
+            };
+            let secrets: Vec<_> = candidates
+                .secrets()
+                .iter()
+                .map(|secret| Zeroizing::new(secret.expose().to_owned()))
+                .collect();
+            match nla.prove(&secrets).await {
+                Ok((index, viewer)) => {
+                    let redeemed =
+                        tickets.redeem_candidate(&candidates, index, address, ambient::now()).await;
+                    (viewer, redeemed, Some(login))
+                }
+                Err(ViewerError::WrongSecret) => {
+                    let refusal = tickets.candidate_refused(&candidates, address, ambient::now()).await;
+                    admission::secret_refused(gateway, &refusal, Some(&login), "nla", peer).await;
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Pending::Reference { reference, proven } => {
+            let redeemed = tickets.redeem_reference(&reference, address, ambient::now()).await;
+            (proven, redeemed, None)
+        }
+        Pending::Password { login, password, proven } => {
+            let login = login.resolve();
+            let redeemed = tickets.redeem_rdp_password(&login, &password, address, ambient::now()).await;
+            (proven, redeemed, Some(login))
+        }
+    };
+    match redeemed {
+        Ok(redeemed) => Ok(Some(Entrant { viewer, redeemed })),
+        Err(refusal) => {
+            let security = viewer.facts().security.name();
+            admission::secret_refused(gateway, &refusal, login.as_deref(), security, peer).await;
+            refuse(viewer, answer_to(&refusal)).await;
+            Ok(None)
+        }
+    }
+}
+
+/// What the viewer is told when its secret is refused.
+fn answer_to(refusal: &Refusal) -> RdpRefusal {
+    match refusal {
+        Refusal::Store(_) => RdpRefusal::TargetUnavailable,
+        _ => RdpRefusal::FreshCredentials,
+    }
+}
+
+/// Ends the session that was begun with the same ticket moments ago: its viewer has connected anew and goes
+/// on here.
+async fn take_over(gateway: &Gateway, ticket: TicketId) {
+    let sessions = gateway.registry.all();
+    let Some(entry) = sessions.iter().find(|entry| entry.facts.ticket == ticket) else { return };
+    tracing::info!(session = %entry.facts.id, "the viewer has connected anew");
+    entry.stop(CloseReason::Reconnected);
+    let id = entry.facts.id;
+    let ended = async {
+        while gateway.registry.find(id).is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if timeout(TAKE_OVER, ended).await.is_err() {
+        tracing::warn!(session = %id, "the session that is taken over does not end");
+    }
+}
+
+/// Runs the session of a technician who may have one.
+async fn admit(gateway: &Arc<Gateway>, policy: Arc<Policy>, admitted: Admitted, viewer: Proven<TcpStream>) {
+    let mut running = match Running::begin(gateway, policy, admitted).await {
+        Ok(running) => running,
+        Err(refused) => {
+            tracing::warn!(why = refused, "the session was refused");
+            return refuse(viewer, RdpRefusal::TargetUnavailable).await;
+        }
+    };
+    tracing::Span::current().record("session", tracing::field::display(running.id()));
+    let reason = running.contain(|session| run(session, viewer)).await;
+    running.end(reason).await;
+}
+
+/// Connects to the target, then lets the viewer in, then relays.
+async fn run(session: &mut Running, mut viewer: Proven<TcpStream>) -> CloseReason {
+    let hello = match viewer.hello().await {
+        Ok(hello) => hello.clone(),
+        Err(error) => return CloseReason::ViewerFailed { error: error.to_string() },
+    };
+    let promised = viewer.promised().cloned();
+    let connecting = target::connect(session, &hello, promised.as_ref());
+    let target = match session.unless_stopped(connecting).await {
+        Ok(Ok(target)) => target,
+        Ok(Err(refused)) => {
+            session.target_refused(&refused);
+            refuse(viewer, RdpRefusal::TargetUnavailable).await;
+            let error = refused.to_string();
+            return if refused.is_violation() {
+                CloseReason::TargetViolation { error }
+            } else {
+                CloseReason::TargetRefused { error }
+            };
+        }
+        Err(reason) => {
+            refuse(viewer, RdpRefusal::Denied).await;
+            return reason;
+        }
+    };
+    let answer = promised.is_none().then_some(&target.leg.hello);
+    match session.unless_stopped(timeout(VIEWER_PATIENCE, viewer.enter(answer))).await {
+        Err(reason) => reason,
+        Ok(Err(_)) => {
+            CloseReason::ViewerFailed { error: "it did not finish the handshake in time".to_owned() }
+        }
+        Ok(Ok(Err(error))) => CloseReason::ViewerFailed { error: error.to_string() },
+        Ok(Ok(Ok(viewer))) => relay(session, viewer, target).await,
+    }
+}
+
+/// Introduces the two peers to each other and relays until the session is over.
+async fn relay(session: &mut Running, viewer: ViewerLeg<TcpStream>, target: Target) -> CloseReason {
+    let Target { mut leg, facts, credentials } = target;
+    let told = leg.send_client_info(&viewer.client_info, &credentials).await;
+    let redacted = match told {
+        Ok(redacted) => redacted,
+        Err(error) => return CloseReason::TargetFailed { error: error.to_string() },
+    };
+    session.record_event("target.connected", facts);
+    let start = Start::new(&viewer.hello, &viewer.channels, &viewer.client_info);
+    session.record(Lane::State, &start.encode());
+    session.record(Lane::Viewer, &redacted);
+    let config = &session.policy().config;
+    let mut relay = RdpRelay::new(RelaySettings {
+        viewer: viewer.channels,
+        target: leg.hello.channels,
+        permissions: session.permissions(),
+        clipboard: session.policy().clipboard_limits(),
+        keystrokes: match config.recording.keystrokes {
+            Keystrokes::None => KeystrokePolicy::None,
+            Keystrokes::All => KeystrokePolicy::All,
+        },
+        store_clipboard: config.recording.clipboard,
+        recorded: session.is_recorded(),
+        auto_reconnect: config.rdp.auto_reconnect,
+    });
+    session.set_phase(Phase::Active);
+    session.relay(viewer.transport, leg.transport, &mut relay).await
+}
+
+/// Turns the viewer away in its own protocol.
+async fn refuse(viewer: Proven<TcpStream>, why: RdpRefusal) {
+    if let Ok(Err(error)) = timeout(VIEWER_PATIENCE, viewer.refuse(why)).await {
+        tracing::debug!(%error, "the viewer left before it was refused");
+    }
+}
