@@ -63,7 +63,7 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: S
                 };
                 admit(&gateway, policy, admitted, viewer).await;
             }
-            Err(_) => refuse(viewer, RdpRefusal::Denied).await,
+            Err(_) => refuse(viewer, RdpRefusal::NotAllowed).await,
         }
     }
     .instrument(span)
@@ -170,7 +170,7 @@ async fn authenticate(
 /// What the viewer is told when its secret is refused.
 fn answer_to(refusal: &Refusal) -> RdpRefusal {
     match refusal {
-        Refusal::Store(_) => RdpRefusal::TargetUnavailable,
+        Refusal::Store(_) => RdpRefusal::Busy,
         _ => RdpRefusal::FreshCredentials,
     }
 }
@@ -199,7 +199,7 @@ async fn admit(gateway: &Arc<Gateway>, policy: Arc<Policy>, admitted: Admitted, 
         Ok(running) => running,
         Err(refused) => {
             tracing::warn!(why = refused, "the session was refused");
-            return refuse(viewer, RdpRefusal::TargetUnavailable).await;
+            return refuse(viewer, RdpRefusal::Busy).await;
         }
     };
     tracing::Span::current().record("session", tracing::field::display(running.id()));
@@ -228,7 +228,11 @@ async fn run(session: &mut Running, mut viewer: Proven<TcpStream>) -> CloseReaso
             };
         }
         Err(reason) => {
-            refuse(viewer, RdpRefusal::Denied).await;
+            let why = match reason {
+                CloseReason::Shutdown => RdpRefusal::ShuttingDown,
+                _ => RdpRefusal::Denied,
+            };
+            refuse(viewer, why).await;
             return reason;
         }
     };
