@@ -11,7 +11,7 @@ use passerelle_rfb::{
 pub(super) enum Verdict {
     /// It passes and carries no content.
     Pass,
-    /// It passes without the formats that never do.
+    /// It passes without the formats that may not.
     Rewritten(Vec<u8>),
     /// It passes with so many bytes of content.
     Content { kind: &'static str, bytes: u64 },
@@ -23,11 +23,38 @@ pub(super) enum Verdict {
 /// anything.
 const PASSING: ClipboardFormats = ClipboardFormats(0b1111);
 
-/// The permission to bring content from `side` to the other one.
+/// What of it is text, in whatever form. The rest is pictures.
+const TEXTUAL: ClipboardFormats = ClipboardFormats(0b0111);
+
+/// The permission to bring text from `side` to the other one.
 pub(super) fn permission_from(side: Side) -> Permission {
     match side {
         Side::Viewer => Permission::ClipboardToTarget,
         Side::Target => Permission::ClipboardFromTarget,
+    }
+}
+
+/// The permission to bring pictures from `side` to the other one.
+fn images_from(side: Side) -> Permission {
+    match side {
+        Side::Viewer => Permission::ImagesToTarget,
+        Side::Target => Permission::ImagesFromTarget,
+    }
+}
+
+/// The formats whose content may go from `side` to the other one.
+fn permitted_from(side: Side, permissions: Permissions) -> ClipboardFormats {
+    let text = if permissions.allows(permission_from(side)) { TEXTUAL.0 } else { 0 };
+    let images = if permissions.allows(images_from(side)) { PASSING.without(TEXTUAL).0 } else { 0 };
+    ClipboardFormats(text | images)
+}
+
+/// The permission to name when none of `formats` may pass.
+fn missing_from(side: Side, formats: ClipboardFormats) -> Permission {
+    if formats.has(PASSING.without(TEXTUAL)) && !formats.has(TEXTUAL) {
+        images_from(side)
+    } else {
+        permission_from(side)
     }
 }
 
@@ -80,19 +107,23 @@ pub(super) fn judge(
         CutText::Plain(text) => return Verdict::Content { kind: "text", bytes: text.len() as u64 },
         CutText::Extended(message) => message,
     };
+    let owner = match message.action {
+        ClipboardAction::Request | ClipboardAction::Peek => from.other(),
+        ClipboardAction::Caps | ClipboardAction::Notify | ClipboardAction::Provide => from,
+    };
+    let permitted = permitted_from(owner, permissions);
+    let nothing_left = permitted.0 == 0 || message.formats.has(PASSING) && !message.formats.has(permitted);
+    let missing = missing_from(owner, message.formats);
     match message.action {
-        ClipboardAction::Caps => without_files(from, message),
-        ClipboardAction::Request | ClipboardAction::Peek => {
-            let others = permission_from(from.other());
-            if permissions.allows(others) {
-                without_files(from, message)
-            } else {
-                deny(others, "ask for clipboard content", None)
-            }
+        ClipboardAction::Caps => only(PASSING, from, message),
+        ClipboardAction::Request | ClipboardAction::Peek if nothing_left => {
+            deny(missing, "ask for clipboard content", None)
         }
-        ClipboardAction::Notify if permissions.allows(own) => without_files(from, message),
-        ClipboardAction::Notify => deny(own, "offer clipboard content", None),
-        ClipboardAction::Provide if !permissions.allows(own) => deny(own, "send clipboard content", None),
+        ClipboardAction::Notify if nothing_left => deny(missing, "offer clipboard content", None),
+        ClipboardAction::Request | ClipboardAction::Peek | ClipboardAction::Notify => {
+            only(permitted, from, message)
+        }
+        ClipboardAction::Provide if nothing_left => deny(missing, "send clipboard content", None),
         ClipboardAction::Provide if message.formats.has(ClipboardFormats(!PASSING.0)) => {
             let files = match from {
                 Side::Viewer => Permission::FilesToTarget,
@@ -101,6 +132,11 @@ pub(super) fn judge(
             let reason = "files never pass through the clipboard".to_owned();
             deny(files, "send files through the clipboard", Some(reason))
         }
+        // All formats are in one compressed stream: one that must not pass keeps the others back.
+        ClipboardAction::Provide if message.formats.without(permitted) != ClipboardFormats(0) => {
+            let missing = missing_from(from, message.formats.without(permitted));
+            deny(missing, "send clipboard content", None)
+        }
         ClipboardAction::Provide => match content_len(message, limit) {
             Ok(bytes) => Verdict::Content { kind: kind(message.formats), bytes },
             Err(reason) => {
@@ -108,7 +144,7 @@ pub(super) fn judge(
                     Unacceptable::TooLong => too_long(limit),
                     Unacceptable::Malformed => "malformed".to_owned(),
                 };
-                deny(own, "send clipboard content", Some(reason))
+                deny(missing, "send clipboard content", Some(reason))
             }
         },
     }
@@ -124,8 +160,9 @@ fn kind(formats: ClipboardFormats) -> &'static str {
     }
 }
 
-fn without_files(from: Side, message: &ExtendedClipboard<'_>) -> Verdict {
-    let formats = ClipboardFormats(message.formats.0 & PASSING.0);
+/// Leaves only those `formats` in a message.
+fn only(formats: ClipboardFormats, from: Side, message: &ExtendedClipboard<'_>) -> Verdict {
+    let formats = ClipboardFormats(message.formats.0 & formats.0);
     if formats == message.formats {
         return Verdict::Pass;
     }

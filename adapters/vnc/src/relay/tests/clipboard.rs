@@ -109,6 +109,55 @@ fn a_direction_without_permission_can_neither_offer_nor_be_asked() {
 }
 
 #[test]
+fn pictures_and_text_have_permissions_of_their_own() {
+    const DIB: u16 = ClipboardFormats::DIB.0;
+    for side in [Side::Viewer, Side::Target] {
+        let images = match side {
+            Side::Viewer => Permission::ImagesToTarget,
+            Side::Target => Permission::ImagesFromTarget,
+        };
+        let text = permission(side);
+        for (granted, withheld, passes, denied) in [(images, text, DIB, 1), (text, images, 1, DIB)] {
+            let mut pair =
+                Pair::with(RelaySettings { permissions: Permissions::NONE.with(granted), ..settings() });
+            let provide = |formats, contents: &[&[u8]]| {
+                extended(side, ClipboardAction::Provide, formats, &deflate(&sized(contents)))
+            };
+            let content = provide(passes, &[b"abc"]);
+            assert_eq!(send(&mut pair, side, &content).0, content);
+            let kind = if passes == DIB { "dib" } else { "text" };
+            let notice = Notice::Clipboard { from: side, kind, bytes: 3, message: content };
+            assert_eq!(pair.take_notices().pop(), Some(notice));
+
+            for message in [provide(denied, &[b"abc"]), provide(1 | DIB, &[b"a", b"b"])] {
+                assert_eq!(send(&mut pair, side, &message).0, NOTHING);
+                assert_eq!(pair.denials(), [(side, withheld)]);
+            }
+            // Offers and requests lose what is not permitted.
+            for (action, by) in [
+                (ClipboardAction::Notify, side),
+                (ClipboardAction::Request, side.other()),
+                (ClipboardAction::Peek, side.other()),
+            ] {
+                let both = extended(by, action, 1 | DIB, &[]);
+                assert_eq!(send(&mut pair, by, &both).0, extended(by, action, passes, &[]));
+                assert_eq!(pair.take_notices(), []);
+                assert_eq!(send(&mut pair, by, &extended(by, action, denied, &[])).0, NOTHING);
+                assert_eq!(pair.denials(), [(by, withheld)]);
+                let none = extended(by, action, 0, &[]);
+                assert_eq!(send(&mut pair, by, &none).0, none);
+            }
+        }
+        // A picture that is too large is told as one.
+        let large = deflate(&sized(&[&[0; 200]]));
+        let large = extended(side, ClipboardAction::Provide, DIB, &large);
+        let mut pair = Pair::new();
+        assert_eq!(send(&mut pair, side, &large).0, NOTHING);
+        assert_eq!(pair.denials(), [(side, images)]);
+    }
+}
+
+#[test]
 fn files_never_pass() {
     for side in [Side::Viewer, Side::Target] {
         let mut pair = Pair::new();
