@@ -9,6 +9,8 @@ mod legs;
 mod messages;
 mod outcome;
 mod passage;
+#[cfg(test)]
+mod rig;
 mod settings;
 mod violation;
 

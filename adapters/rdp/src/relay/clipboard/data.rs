@@ -52,7 +52,7 @@ impl State {
         let kind = source.offer.kind_of(id);
         let full = source.requests.len() >= MOST_REQUESTS;
         let (permission, reason) = match kind {
-            None => (Kind::Text.permission(owner), Some(format!("format {id} was not offered"))),
+            None => (Kind::Text.permission(owner), Some("it was not offered".to_owned())),
             Some(kind) => match kind.missing(owner, cx.permissions) {
                 Some(missing) => (missing, None),
                 None if full => (kind.permission(owner), Some(TOO_MANY.to_owned())),

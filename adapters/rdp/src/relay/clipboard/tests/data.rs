@@ -82,12 +82,12 @@ fn content_passes_up_to_the_limit_of_its_direction() {
 #[test]
 fn what_was_not_offered_is_not_asked_for() {
     let mut rig = Rig::with_long_names();
-    for (id, what) in [(13, "format 13 was not offered"), (0xc0de, "format 49374 was not offered")] {
+    for id in [13, 0xc0de] {
         assert_eq!(rig.send(Side::Target, &request(id)), NOTHING);
         assert_eq!(rig.take_injections(), [(Side::Target, refusal())]);
-        let denied = (Side::Target, Permission::ClipboardToTarget, Some(what.to_owned()));
-        assert_eq!(rig.denials(), [denied]);
     }
+    let reason = Some("it was not offered".to_owned());
+    assert_eq!(rig.denials(), [(Side::Target, Permission::ClipboardToTarget, reason)]);
 }
 
 #[test]

@@ -294,14 +294,7 @@ fn what_comes_after_a_permission_was_withdrawn_is_told_too() {
     let mut arrived = 0;
     for (first, data) in [(true, head), (false, rest)] {
         let chunk = Chunk { total: 5012, first, last: !first, data };
-        let mut cx = Context {
-            permissions: rig.permissions,
-            clipboard: rig.limits,
-            store_clipboard: false,
-            notices: &mut rig.notices,
-            injections: &mut rig.injections,
-        };
-        assert_eq!(rig.clipboard.chunk(from, chunk, &mut cx).unwrap(), Verdict::ForwardUnrecorded);
+        assert_eq!(rig.chunk(from, chunk).unwrap(), Verdict::ForwardUnrecorded);
         arrived += data.len();
         rig.allow(rig.permissions.without(Permission::FilesFromTarget));
     }
