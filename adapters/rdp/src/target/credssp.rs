@@ -21,6 +21,8 @@ const OLDEST_VERSION: u32 = 5;
 const NEWEST_VERSION: u32 = 6;
 /// Length of the NTLM signature that a sealed message begins with (MS-NLMP 2.2.2.9).
 const SIGNATURE: usize = 16;
+/// What the PDUs below CredSSP begin with (RFC 2126, 6).
+const TPKT: u8 = 3;
 
 const DOING: &str = "checking the credentials";
 
@@ -68,7 +70,7 @@ pub(super) async fn authenticate<S: AsyncRead + AsyncWrite + Unpin>(
         step(&mut client, challenge).map_err(|error| TargetViolation::Challenge(error.description))?;
     send(transport, authenticate).await?;
 
-    let proof = receive(transport).await?;
+    let proof = receive(transport).await.map_err(unsaid)?;
     // sspi takes the signature off without looking at the length.
     if proof.pub_key_auth.as_ref().is_none_or(|key| key.len() < SIGNATURE) {
         return Err(TargetViolation::TsRequestLacks("the sealed public key").into());
@@ -80,6 +82,17 @@ pub(super) async fn authenticate<S: AsyncRead + AsyncWrite + Unpin>(
         early_authorization(transport).await?;
     }
     Ok(())
+}
+
+/// A refusal without status: FreeRDP's servers close the connection, gnome-remote-desktop sends an MCS good-bye
+/// first.
+fn unsaid(error: TargetError) -> TargetError {
+    match error {
+        TargetError::Closed(_) | TargetError::Violation(TargetViolation::NotTsRequest(TPKT)) => {
+            LogonFailure::Unsaid.into()
+        }
+        error => error,
+    }
 }
 
 fn identity(account: &Account<'_>) -> Result<AuthIdentity, CredentialsError> {

@@ -263,6 +263,11 @@ pub enum LogonFailure {
     /// STATUS_NO_LOGON_SERVERS, STATUS_TIME_DIFFERENCE_AT_DC, STATUS_TRUSTED_RELATIONSHIP_FAILURE and the like.
     #[error("the target cannot have the password checked by its domain; see to its domain controller")]
     Domain,
+    /// It says nothing, and ends the connection where it should prove itself.
+    #[error(
+        "it ended the connection when it had seen the credentials; most likely user name or password is wrong"
+    )]
+    Unsaid,
     /// Another status.
     #[error("it gives the status {0:#010x}")]
     Other(u32),

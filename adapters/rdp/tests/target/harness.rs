@@ -41,6 +41,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 pub(crate) const NAME: &str = "front-desk.example";
 pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) const TICKET: &str = "7K2M-9QXZ-4HTW-PN6B";
+/// The viewer's right to come back to a session.
+pub(crate) const COOKIE: [u8; 28] = [0xc5; 28];
 pub(crate) const USER: u16 = 1007;
 pub(crate) const IO: u16 = 1003;
 pub(crate) const MESSAGE: u16 = 1006;
@@ -169,7 +171,9 @@ pub(crate) fn client_info() -> ClientInfo {
             },
             password_cookie: None,
             code_page: 0x409,
+            // xrdp takes Client Info without the shell's flag for noise.
             flags: ClientInfoFlags::MOUSE
+                | ClientInfoFlags::MAXIMIZE_SHELL
                 | ClientInfoFlags::UNICODE
                 | ClientInfoFlags::DISABLE_CTRL_ALT_DEL
                 | ClientInfoFlags::ENABLE_WINDOWS_KEY
@@ -185,7 +189,12 @@ pub(crate) fn client_info() -> ClientInfo {
             },
         },
     };
-    ClientInfo { user_data: encode_vec(&pdu).unwrap().into() }
+    let mut user_data = encode_vec(&pdu).unwrap();
+    // Time zone, session id, performance flags, and an auto-reconnect cookie.
+    user_data.extend_from_slice(&[0; 180]);
+    user_data.extend_from_slice(&[28, 0]);
+    user_data.extend_from_slice(&COOKIE);
+    ClientInfo { user_data: user_data.into() }
 }
 
 /// Where a target can go wrong.

@@ -34,7 +34,9 @@ async fn fail(script: Script) -> (TargetError, Seen) {
 async fn what_is_cut_short_is_a_closed_connection() {
     for step in STEPS {
         let (error, seen) = fail(Script::doing(step, Deed::Truncate)).await;
-        assert_eq!(error.kind(), TargetFailure::Closed, "{step:?}: {error}");
+        // Where a target has just seen the credentials, leaving is its answer.
+        let expected = if step == Step::Proof { TargetFailure::Refused } else { TargetFailure::Closed };
+        assert_eq!(error.kind(), expected, "{step:?}: {error}");
         assert!(seen.client_info.is_none());
     }
 }
@@ -178,6 +180,11 @@ async fn the_status_of_a_failed_login_reaches_the_administrator() {
         assert!(matches!(error, TargetError::Logon(failure) if failure == expected), "{error}");
         assert_eq!(seen.delegated, None);
     }
+    // Some say it in MCS, which has no words for it.
+    let ultimatum = DisconnectProviderUltimatum::from_reason(DisconnectReason::UserRequested);
+    let refusal = encode_vec(&X224(ultimatum)).unwrap();
+    let (error, _) = fail(Script::doing(Step::Proof, Deed::Replace(refusal))).await;
+    assert!(matches!(error, TargetError::Logon(LogonFailure::Unsaid)), "{error}");
 }
 
 #[tokio::test]

@@ -72,6 +72,9 @@ async fn every_protocol_leads_to_client_info() {
         assert!(info.flags.contains(ClientInfoFlags::AUTOLOGON | ClientInfoFlags::COMPRESSION));
         assert_eq!(info.compression_type, CompressionType::Rdp61);
         assert!(!occurs(TICKET, &sent));
+        for bytes in [&sent, &redacted] {
+            assert!(!bytes.windows(COOKIE.len()).any(|part| part == COOKIE));
+        }
         for secret in [TICKET, PASSWORD, "alice", "bob", "CORP", "192.0.2.7"] {
             assert!(!occurs(secret, &redacted), "{secret}");
         }
