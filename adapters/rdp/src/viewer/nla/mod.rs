@@ -11,6 +11,8 @@ mod forms;
 mod ntlm;
 mod seal;
 mod spnego;
+#[cfg(test)]
+mod tests;
 mod ts_request;
 
 use std::hint::black_box;
@@ -32,6 +34,9 @@ const LONGEST: usize = 16 * 1024;
 
 /// So many secrets are tried at least, so that a refusal does not tell by its time how many there were.
 const TRIED_AT_LEAST: usize = 4;
+
+/// Tried in the place of secrets that there are not.
+const AS_LONG_AS_A_TICKET: &str = "AAAAAAAAAAAAAAAA";
 
 /// EarlyUserAuthResult (MS-RDPBCGR 5.4.2.2): AUTHZ_SUCCESS.
 const AUTHORIZED: [u8; 4] = [0; 4];
@@ -97,7 +102,7 @@ pub struct Nla<S> {
     chosen: Chosen,
     public_key: Vec<u8>,
     login: LoginName,
-    exchange: Exchange,
+    exchange: Box<Exchange>,
 }
 
 /// What was said so far.
@@ -177,7 +182,7 @@ pub(super) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
             username: String::from_utf16_lossy(&authenticate.user),
             domain: String::from_utf16_lossy(&authenticate.domain),
         },
-        exchange: Exchange {
+        exchange: Box::new(Exchange {
             version,
             negotiate,
             challenge,
@@ -187,7 +192,7 @@ pub(super) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
             mech_list_mic,
             pub_key_auth: request.pub_key_auth,
             client_nonce: request.client_nonce,
-        },
+        }),
     })
 }
 
@@ -215,8 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Nla<S> {
     /// Looks which of `candidates` the viewer's user knows, and lets the viewer go on. Each candidate counts as
     /// it was issued, without hyphens, in groups of four and in two halves, in both cases.
     ///
-    /// Nothing that the viewer sent has any effect without a right proof, so the candidate is as good as used
-    /// when this fails later on. Lifts the limit on what the viewer may send.
+    /// Lifts the limit on what the viewer may send once the proof is right.
     ///
     /// # Errors
     /// [`ViewerError::WrongSecret`] when it is none of them; the viewer was told so. Else it went away or broke
@@ -301,7 +305,7 @@ impl Exchange {
             }
         }
         for _ in candidates.len()..TRIED_AT_LEAST {
-            for form in forms::forms("0000000000000000A") {
+            for form in forms::forms(AS_LONG_AS_A_TICKET) {
                 black_box(seal::session_base_key(&form, self.challenge, &self.authenticate));
             }
         }

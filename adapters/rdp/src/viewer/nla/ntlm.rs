@@ -204,7 +204,7 @@ fn units(bytes: &[u8]) -> Vec<u16> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
@@ -303,6 +303,3 @@ mod tests {
         }
     }
 }
-
-#[cfg(test)]
-pub(super) use tests::example;

@@ -13,21 +13,30 @@ use super::ntlm::{Authenticate, MIC, flags};
 /// A key of NTLM.
 type Key = Zeroizing<[u8; 16]>;
 
-/// The key that follows from `secret` if it is the one that the client proved to know; the comparison takes
-/// the same time for every other one.
+/// The key that follows from `secret` if it is the one that the client proved to know. A wrong secret takes the
+/// same time wherever it differs.
 pub(super) fn session_base_key(secret: &str, challenge: [u8; 8], authenticate: &Authenticate) -> Option<Key> {
-    let secret: Zeroizing<Vec<u8>> =
-        Zeroizing::new(secret.encode_utf16().flat_map(u16::to_le_bytes).collect());
-    let nt_hash: Key = Zeroizing::new(Md4::digest(&*secret).into());
-    let mut name: Vec<u8> = Vec::new();
-    uppercase(&authenticate.user).iter().chain(&authenticate.domain).for_each(|unit| {
-        name.extend(unit.to_le_bytes());
-    });
-    let owf = hmac_md5(&nt_hash, &[&name]);
-    let proof = hmac_md5(&owf, &[&challenge, &authenticate.client_challenge]);
-    let right = proof.ct_eq(&authenticate.proof);
+    let Authenticate { user, domain, client_challenge, .. } = authenticate;
+    let (proof, key) = respond(secret, user, domain, challenge, client_challenge);
+    bool::from(proof.ct_eq(&authenticate.proof)).then_some(key)
+}
+
+/// The proof of NTLMv2, and the key that follows from it.
+fn respond(
+    secret: &str,
+    user: &[u16],
+    domain: &[u16],
+    challenge: [u8; 8],
+    client_challenge: &[u8],
+) -> (Key, Key) {
+    let bytes = |units: &[u16]| units.iter().copied().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let mut hash = Md4::new();
+    secret.encode_utf16().for_each(|unit| hash.update(unit.to_le_bytes()));
+    let nt_hash: Key = Zeroizing::new(hash.finalize().into());
+    let owf = hmac_md5(&nt_hash, &[&bytes(&uppercase(user)), &bytes(domain)]);
+    let proof = hmac_md5(&owf, &[&challenge, client_challenge]);
     let key = hmac_md5(&owf, &[&*proof]);
-    bool::from(right).then_some(key)
+    (proof, key)
 }
 
 /// Upper case as Windows makes it: letter by letter, so that the length stays.
@@ -191,9 +200,48 @@ fn rc4(key: &Key) -> Rc4 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::viewer::nla::ntlm::example;
+    use crate::viewer::nla::ntlm::tests::example;
+
+    impl Session {
+        /// What the client has.
+        pub(in crate::viewer::nla) fn mirrored(self) -> Self {
+            Self { client: self.server, server: self.client, exported: self.exported }
+        }
+
+        /// A signature of its own over the list of mechanisms.
+        pub(in crate::viewer::nla) fn sign_list(&mut self, mech_types: &[u8]) -> [u8; SIGNATURE] {
+            self.server.sign_apart(mech_types)
+        }
+
+        /// Whether the peer's signature is right.
+        pub(in crate::viewer::nla) fn verify_list(&mut self, mech_types: &[u8], mic: &[u8]) -> bool {
+            self.client.sign_apart(mech_types) == mic
+        }
+    }
+
+    /// The AUTHENTICATE_MESSAGE of a client that answers `challenge`, without key exchange or signature.
+    pub(in crate::viewer::nla) fn authenticate(user: &str, secret: &str, challenge: [u8; 8]) -> Vec<u8> {
+        let mut client_challenge = vec![1, 1, 0, 0, 0, 0, 0, 0];
+        client_challenge.extend([0; 32]);
+        let user: Vec<u16> = user.encode_utf16().collect();
+        let (proof, _) = respond(secret, &user, &[], challenge, &client_challenge);
+        let response = [&proof[..], &client_challenge].concat();
+        let user: Vec<u8> = user.into_iter().flat_map(u16::to_le_bytes).collect();
+        let mut message = b"NTLMSSP\0\x03\0\0\0".to_vec();
+        let at = 72 + response.len();
+        for (len, offset) in [(0, 0), (response.len(), 72), (0, 0), (user.len(), at), (0, 0), (0, 0)] {
+            message.extend(u16::try_from(len).unwrap().to_le_bytes());
+            message.extend(u16::try_from(len).unwrap().to_le_bytes());
+            message.extend(u32::try_from(offset).unwrap().to_le_bytes());
+        }
+        message.extend((flags::ACCEPTED & !flags::KEY_EXCHANGE).to_le_bytes());
+        message.extend([0; 8]);
+        message.extend(response);
+        message.extend(user);
+        message
+    }
 
     const CHALLENGE: [u8; 8] = [0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF];
 

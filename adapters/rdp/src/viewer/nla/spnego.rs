@@ -8,7 +8,7 @@ const INITIAL_CONTEXT_TOKEN: u8 = 0x60;
 /// 1.3.6.1.5.5.2
 const SPNEGO: &[u8] = &[0x2B, 0x06, 0x01, 0x05, 0x05, 0x02];
 /// 1.3.6.1.4.1.311.2.2.10
-const NTLMSSP: &[u8] = &[0x2B, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x0A];
+pub(super) const NTLMSSP: &[u8] = &[0x2B, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x0A];
 
 /// Whether a client's first token is one of SPNEGO.
 pub(super) fn is_initial(token: &[u8]) -> bool {
@@ -113,6 +113,12 @@ pub(super) fn completed(mech_list_mic: Option<&[u8]>) -> Vec<u8> {
     response(State::AcceptCompleted, false, None, mech_list_mic)
 }
 
+/// A client's message in the middle.
+#[cfg(test)]
+pub(super) fn client_response(token: &[u8], mic: Option<&[u8]>) -> Vec<u8> {
+    response(State::AcceptIncomplete, false, Some(token), mic)
+}
+
 fn response(state: State, mechanism: bool, token: Option<&[u8]>, mic: Option<&[u8]>) -> Vec<u8> {
     let mut fields = der::element(context(0), &der::element(ENUMERATED, &[state as u8]));
     if mechanism {
@@ -128,15 +134,16 @@ fn response(state: State, mechanism: bool, token: Option<&[u8]>, mic: Option<&[u
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
     /// 1.2.840.48018.1.2.2
-    const KERBEROS: &[u8] = &[0x2A, 0x86, 0x48, 0x82, 0xF7, 0x12, 0x01, 0x02, 0x02];
+    pub(in crate::viewer::nla) const KERBEROS: &[u8] =
+        &[0x2A, 0x86, 0x48, 0x82, 0xF7, 0x12, 0x01, 0x02, 0x02];
 
-    fn init(mechanisms: &[&[u8]], token: Option<&[u8]>) -> Vec<u8> {
+    pub(in crate::viewer::nla) fn init(mechanisms: &[&[u8]], token: Option<&[u8]>) -> Vec<u8> {
         let list: Vec<u8> = mechanisms.iter().flat_map(|oid| der::element(OBJECT_IDENTIFIER, oid)).collect();
         let mut fields = der::element(context(0), &der::element(SEQUENCE, &list));
         if let Some(token) = token {
