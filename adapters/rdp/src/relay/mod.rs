@@ -1,61 +1,206 @@
 //! The splice: frames what passes between two peers, lets through what is permitted.
+//!
+//! Pictures go through as they are. What people may or may not do is decided PDU by PDU: `input` decides about keys
+//! and pointer, `io` about the I/O channel, `statics` and `dynamic` about virtual channels, as `names` says.
 
 mod bytes;
 mod channel;
 mod clipboard;
 mod devices;
+mod dynamic;
 mod frame;
+mod graphics;
+mod inject;
+mod input;
+mod io;
 mod legs;
 mod messages;
+mod names;
 mod outcome;
 mod passage;
 #[cfg(test)]
 mod rig;
 mod settings;
+mod statics;
 mod violation;
 
-use passerelle_desktop::{Notice, Permissions, Record, Relay, RelayError, Side, Step};
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use passerelle_desktop::{
+    ClipboardLimits, Denied, Notice, Permission, Permissions, Record, Relay, RelayError, Side, Step,
+};
 
 use frame::{Frame, frame};
-use legs::Legs;
-use outcome::{Keep, Outcome};
+use inject::Injections;
+use input::Input;
+use io::Io;
+use legs::{Legs, Place};
+use outcome::Outcome;
+use statics::Static;
 
 pub use settings::{KeystrokePolicy, RelaySettings};
 pub use violation::RelayViolation;
 
 /// Forwards PDUs between a viewer and a target after Client Info, as far as they are permitted.
-#[derive(Debug)]
+///
+/// When [`Permission::View`] is withdrawn, the target is asked to send no more output (MS-RDPBCGR 2.2.11.3), and the
+/// first PDU with something of the screen that it sends nevertheless waits, with all that comes after it: what is
+/// compressed cannot miss a part. When it is granted again, the target is asked to draw everything.
+///
+/// A channel that needs a permission which is not there when it is opened stays closed for the whole session, except
+/// for the clipboard and devices. One that is open follows its permission from PDU to PDU; of a message that is under
+/// way when its permission goes, the rest goes on as zeros.
 pub struct RdpRelay {
     legs: Legs,
     permissions: Permissions,
+    policy: Policy,
+    input: Input,
+    io: Io,
+    /// In the order of the client's list.
+    statics: Vec<Static>,
+    inject: Injections,
+    /// What happened outside of a step, for the next one to tell.
+    untold: Vec<Notice>,
+}
+
+/// What is decided for the whole session.
+#[derive(Clone, Copy, Debug)]
+struct Policy {
+    clipboard: ClipboardLimits,
+    store_clipboard: bool,
+    recorded: bool,
+    auto_reconnect: bool,
+}
+
+/// What a part of the relay may look at and change beside itself.
+struct Surroundings<'a> {
+    permissions: Permissions,
+    policy: Policy,
+    /// The viewer's and the target's number of the client's user.
+    users: (u16, u16),
+    notices: &'a mut Vec<Notice>,
+    inject: &'a mut Injections,
+    input: &'a mut Input,
+    /// The size that the viewer asked for, if nothing else will tell it.
+    asked_size: Option<(u16, u16)>,
+}
+
+impl Surroundings<'_> {
+    fn target_user(&self) -> u16 {
+        self.users.1
+    }
+
+    fn users_differ(&self) -> bool {
+        self.users.0 != self.users.1
+    }
+
+    /// Puts the target's number of the client's user into the share control header of the viewer's `pdu`.
+    fn renumber_source(&self, pdu: &mut [u8]) {
+        if let Some(source) = pdu.get_mut(4..6)
+            && source == self.users.0.to_le_bytes()
+        {
+            source.copy_from_slice(&self.users.1.to_le_bytes());
+        }
+    }
 }
 
 impl RdpRelay {
     /// A relay for a session in which Client Info was sent to the target and nothing since.
     pub fn new(settings: RelaySettings) -> Self {
-        let RelaySettings { viewer, target, permissions, .. } = settings;
-        Self { legs: Legs::new(viewer, target), permissions }
+        let RelaySettings {
+            viewer,
+            target,
+            permissions,
+            clipboard,
+            keystrokes,
+            store_clipboard,
+            recorded,
+            auto_reconnect,
+        } = settings;
+        let statics = viewer.statics.iter().enumerate();
+        Self {
+            statics: statics.map(|(index, channel)| Static::new(index, channel)).collect(),
+            legs: Legs::new(viewer, target),
+            permissions,
+            policy: Policy { clipboard, store_clipboard, recorded, auto_reconnect },
+            input: Input::new(keystrokes),
+            io: Io::default(),
+            inject: Injections::default(),
+            untold: Vec::new(),
+        }
     }
 
     fn decide(
         &mut self,
         from: Side,
         input: &[u8],
-        _notices: &mut Vec<Notice>,
+        notices: &mut Vec<Notice>,
     ) -> Result<Step, RelayViolation> {
-        Ok(match frame(from, input)? {
-            Err(total) => Step::NeedMore { total },
-            Ok(Frame::FastPath { len, .. } | Frame::Disconnect { len, .. }) => {
+        notices.append(&mut self.untold);
+        let frame = match frame(from, input)? {
+            Err(total) => return Ok(Step::NeedMore { total }),
+            Ok(frame) => frame,
+        };
+        if self.inject.is_full(from)? {
+            return Ok(Step::Blocked);
+        }
+        Ok(match frame {
+            Frame::FastPath { .. } if from == Side::Target && !self.permissions.allows(Permission::View) => {
+                Step::Blocked
+            }
+            Frame::FastPath { len, .. } if from == Side::Target => {
                 Step::Forward { len, record: Record::Wire }
             }
-            Ok(Frame::Data(header)) => {
+            Frame::FastPath { len, header, events } => {
+                let pdu = input.get(..len).unwrap_or(input);
+                self.input.fast(pdu, header, events, self.permissions, notices)?
+            }
+            Frame::Disconnect { len, reason } => {
+                self.io.disconnecting(from, reason, notices);
+                Step::Forward { len, record: Record::Wire }
+            }
+            Frame::Data(header) => {
                 let place = self.legs.place(from, header)?;
-                let Some(address) = self.legs.address(from.other(), place) else {
+                let to = from.other();
+                let Some(address) = self.legs.address(to, place) else {
+                    // The other leg has no message channel.
                     return Ok(Step::Drop { len: header.len });
                 };
-                Outcome::Pass(Keep::Wire).step(input, header, from.other(), address)
+                let pdu = input.get(..header.len).unwrap_or(input);
+                let data = pdu.get(header.header..).unwrap_or_default();
+                self.data(from, place, data, address, notices)?.step(pdu, header, to, address)
             }
         })
+    }
+
+    fn data(
+        &mut self,
+        from: Side,
+        place: Place,
+        data: &[u8],
+        address: outcome::Address,
+        notices: &mut Vec<Notice>,
+    ) -> Result<Outcome, RelayViolation> {
+        let Self { legs, permissions, policy, input, io, statics, inject, untold: _ } = self;
+        let users = (legs.of(Side::Viewer).user, legs.of(Side::Target).user);
+        let (permissions, policy) = (*permissions, *policy);
+        let mut cx = Surroundings { permissions, policy, users, notices, inject, input, asked_size: None };
+        match place {
+            Place::Io => io.decide(from, data, &mut cx),
+            Place::Message => io.message(from, data, &mut cx),
+            Place::Static(index) => {
+                let Some(channel) = statics.get_mut(index) else { return Ok(Outcome::Drop) };
+                let outcome = channel.chunk(from, data, address, &mut cx)?;
+                if let Some((width, height)) = cx.asked_size.take() {
+                    io.resized(width, height, &mut cx);
+                }
+                Ok(outcome)
+            }
+        }
     }
 }
 
@@ -64,11 +209,43 @@ impl Relay for RdpRelay {
         self.decide(from, input, notices).map_err(|violation| violation.by(from))
     }
 
-    fn take_injection(&mut self, _: Side) -> Option<Vec<u8>> {
-        None
+    fn take_injection(&mut self, to: Side) -> Option<Vec<u8>> {
+        // Only whole PDUs are ever forwarded, so the stream is always between two.
+        let statics = &self.statics;
+        self.inject.take(to, &self.legs, |index| {
+            statics.get(index).map_or((true, false), |channel| channel.is_between(to))
+        })
     }
 
     fn set_permissions(&mut self, permissions: Permissions) {
-        self.permissions = permissions;
+        let before = std::mem::replace(&mut self.permissions, permissions);
+        let Self { legs, policy, input, io, statics, inject, untold, .. } = self;
+        let users = (legs.of(Side::Viewer).user, legs.of(Side::Target).user);
+        let policy = *policy;
+        let mut cx =
+            Surroundings { permissions, policy, users, notices: untold, inject, input, asked_size: None };
+        io.permissions_changed(before, &mut cx);
+        for channel in statics {
+            channel.permissions_changed(&mut cx);
+        }
     }
+}
+
+impl fmt::Debug for RdpRelay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RdpRelay")
+            .field("legs", &self.legs)
+            .field("permissions", &self.permissions)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+fn deny(notices: &mut Vec<Notice>, by: Side, permission: Permission, action: impl Into<Cow<'static, str>>) {
+    notices.push(Notice::Denied(Denied { by, permission, action: action.into(), reason: None }));
+}
+
+/// `text` of a peer without control characters and not too long, for the audit log.
+fn readable(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(256).collect()
 }
