@@ -12,6 +12,7 @@ use passerelle_rdp::target::{
 };
 
 use crate::harness::*;
+use crate::script::*;
 
 /// Whether `needle` occurs in `bytes`, as UTF-8 or as UTF-16.
 fn occurs(needle: &str, bytes: &[u8]) -> bool {
@@ -236,4 +237,12 @@ async fn a_target_without_extended_data_gets_none() {
     assert!(blocks.message_channel.is_none());
     let flags = blocks.core.optional_data.early_capability_flags.unwrap();
     assert!(!flags.contains(ClientEarlyCapabilityFlags::SUPPORT_NET_CHAR_AUTODETECT));
+}
+
+#[test]
+fn a_login_can_move_between_threads() {
+    fn sent<F: Future + Send>(_: F) {}
+    let certified = certified();
+    let (near, _) = tokio::io::duplex(1);
+    sent(log_in(near, &settings(&certified), &credentials(), &client_hello(), OPTIONS));
 }
