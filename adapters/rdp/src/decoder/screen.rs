@@ -44,6 +44,7 @@ pub(super) struct Screen {
     framebuffer: Framebuffer,
     pointer: Pointer,
     position: Option<(u16, u16)>,
+    active: bool,
 }
 
 impl Screen {
@@ -55,6 +56,7 @@ impl Screen {
             framebuffer,
             pointer: Pointer::Default,
             position: None,
+            active: false,
         })
     }
 
@@ -66,7 +68,13 @@ impl Screen {
             self.image = DecodedImage::new(PixelFormat::RgbA32, size.width, size.height);
         }
         self.processor = processor();
+        self.active = true;
         Ok(())
+    }
+
+    /// Whether there has been a share.
+    pub(super) fn is_active(&self) -> bool {
+        self.active
     }
 
     /// Draws an update of the fast path, or one of the slow path that has the same form.

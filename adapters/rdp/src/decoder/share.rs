@@ -17,6 +17,8 @@ const DEMAND_ACTIVE: u16 = 1;
 const DATA: u16 = 7;
 /// `totalLength` of a Flow PDU, which has no further header (MS-RDPBCGR 2.2.8.1.1.1.1; T.128, 8.5).
 const FLOW: u16 = 0x8000;
+/// `SEC_LICENSE_PKT` (MS-RDPBCGR 2.2.8.1.1.2.1).
+const SEC_LICENSE_PKT: u16 = 0x0080;
 /// `PDUTYPE2_UPDATE` (MS-RDPBCGR 2.2.8.1.1.1.2).
 const UPDATE: u8 = 0x02;
 /// `PDUTYPE2_POINTER`.
@@ -40,9 +42,11 @@ pub(super) fn receive(
             tally.add(Part::Malformed);
             return Ok(());
         };
-        // A share control header has its protocol version in `pduType`; zero is there in a basic security
-        // header instead, as of licensing PDUs, which fill the rest.
-        if kind == 0 || total == FLOW {
+        // Licensing PDUs begin with a basic security header instead of a share control header, and fill the rest.
+        // Its `flagsHi`, where a share control header has its protocol version, should be zero, but xrdp puts
+        // a length there.
+        let licensing = !screen.is_active() && total & SEC_LICENSE_PKT != 0 && usize::from(total) != data.len();
+        if kind == 0 || licensing || total == FLOW {
             return Ok(());
         }
         let Some((pdu, rest)) = data.split_at_checked(total.into()).filter(|(pdu, _)| !pdu.is_empty()) else {
