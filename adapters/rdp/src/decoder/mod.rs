@@ -44,9 +44,12 @@ pub enum DecodeError {
     /// Bytes that begin neither a TPKT nor a fast-path PDU.
     #[error("the recording has {0:#04x} where a PDU of the target should begin")]
     Unframed(u8),
-    /// The target's desktop, or the one that the recording begins with, can't be held.
+    /// The target's desktop can't be held.
     #[error("the recorded desktop can't be drawn: {0}")]
     Desktop(#[from] FramebufferError),
+    /// A recording of a later version.
+    #[error("the recording's RDP state has the version {0}; this program knows version 1")]
+    Version(u32),
 }
 
 /// Draws the `target` lane of a recording.
@@ -61,13 +64,20 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder for the session that began with `start`; its picture is black.
+    /// A decoder for the session that began with `start`. Its picture is black and has the size that the viewer
+    /// asked for, or one pixel where no desktop can have that, until the target says which size it has.
     ///
     /// # Errors
-    /// [`DecodeError::Desktop`]: the size in `start` is empty or too large.
+    /// [`DecodeError::Version`].
     pub fn new(start: &Start) -> Result<Self, DecodeError> {
-        let size = Size { width: start.width, height: start.height };
-        Ok(Self { pending: Vec::new(), session: Session::new(start, size)? })
+        if start.version != 1 {
+            return Err(DecodeError::Version(start.version));
+        }
+        // What the viewer asked for may not keep anybody from seeing what it got.
+        let asked = Size { width: start.width, height: start.height };
+        let session =
+            Session::new(start, asked).or_else(|_| Session::new(start, Size { width: 1, height: 1 }))?;
+        Ok(Self { pending: Vec::new(), session })
     }
 
     /// Takes the next bytes of the lane, cut anywhere, and draws the PDUs that they complete.

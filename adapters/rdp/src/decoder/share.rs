@@ -45,7 +45,8 @@ pub(super) fn receive(
         // Licensing PDUs begin with a basic security header instead of a share control header, and fill the rest.
         // Its `flagsHi`, where a share control header has its protocol version, should be zero, but xrdp puts
         // a length there.
-        let licensing = !screen.is_active() && total & SEC_LICENSE_PKT != 0 && usize::from(total) != data.len();
+        let licensing =
+            !screen.is_active() && total & SEC_LICENSE_PKT != 0 && usize::from(total) != data.len();
         if kind == 0 || licensing || total == FLOW {
             return Ok(());
         }
