@@ -8,7 +8,7 @@ use std::time::Duration;
 use passerelle_auth::{
     Decision, Embedded, IssueError, NewTicket, Pepper, Revocation, SessionId, Store, StoreError,
 };
-use passerelle_config::{Config, RecordingPolicy};
+use passerelle_config::{Config, Protocol, RdpSecurity, RecordingPolicy, Target};
 use passerelle_desktop::{Permission, Permissions, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, Outcome};
 use passerelle_recorder::{
@@ -74,6 +74,12 @@ pub(crate) enum TicketError {
     Target(String),
     #[error(transparent)]
     Permission(#[from] UnknownPermission),
+    #[error("{0} speaks VNC; .rdp files and references are for targets with `protocol: rdp`")]
+    NotRdp(String),
+    #[error("rdp.security does not offer `tls`, without which a .rdp file or a reference cannot be used")]
+    NoTls,
+    #[error("no RDP viewer can connect: the configuration has no `listen.rdp`")]
+    NoListener,
     #[error("a ticket cannot live longer than tickets.life, {0} s, and not less than a second")]
     Life(u64),
     #[error("{technician} may not connect to {target}: {why}")]
@@ -246,11 +252,14 @@ impl Gateway {
 
     async fn issue_allowed(&self, request: TicketRequest, by: &str) -> Result<TicketAnswer, TicketError> {
         let policy = self.policy();
-        let TicketRequest { technician, target, life_seconds, permissions } = request;
+        let TicketRequest { technician, target, life_seconds, permissions, reference } = request;
         if policy.config.user(&technician).is_none() {
             return Err(TicketError::Technician(technician));
         }
         let Some(known) = policy.config.target(&target) else { return Err(TicketError::Target(target)) };
+        if reference {
+            takes_references(&policy.config, known)?;
+        }
         let longest = policy.config.tickets.life.get();
         let life = life_seconds.map_or(longest, Duration::from_secs);
         if life > longest || life.is_zero() {
@@ -268,7 +277,7 @@ impl Gateway {
                 return Err(TicketError::Denied { technician, target, why: denial.to_string() });
             }
         };
-        let new = NewTicket { technician, target, permissions, address: None, reference: false };
+        let new = NewTicket { technician, target, permissions, address: None, reference };
         let issued = policy.tickets(life).issue(&new, now, &mut ambient::random).await?;
         self.audit
             .append(
@@ -279,14 +288,18 @@ impl Gateway {
                     .detail("ticket", issued.id.to_string())
                     .detail("by", by)
                     .detail("expires_at", issued.expires_at.to_string())
-                    .detail("permissions", json!(granted.permissions)),
+                    .detail("permissions", json!(granted.permissions))
+                    .detail("reference", reference),
             )
             .await?;
         Ok(TicketAnswer {
             username: issued.username,
             ticket: issued.ticket.expose().to_owned(),
             vnc_password: issued.vnc_password.expose().to_owned(),
+            reference: issued.reference.map(|reference| reference.expose().to_owned()),
             expires_at: issued.expires_at.to_string(),
+            protocol: known.protocol,
+            permissions: granted.permissions,
         })
     }
 
@@ -384,6 +397,19 @@ impl Gateway {
 
 fn parse_permissions(names: &[String]) -> Result<Permissions, UnknownPermission> {
     names.iter().map(|name| name.parse()).collect()
+}
+
+/// Whether a client that sends a reference gets anywhere.
+fn takes_references(config: &Config, target: &Target) -> Result<(), TicketError> {
+    if target.protocol != Protocol::Rdp {
+        Err(TicketError::NotRdp(target.name.clone()))
+    } else if config.listen.rdp.is_none() {
+        Err(TicketError::NoListener)
+    } else if !config.rdp.security.contains(&RdpSecurity::Tls) {
+        Err(TicketError::NoTls)
+    } else {
+        Ok(())
+    }
 }
 
 /// How many connections may wait for their login.

@@ -12,6 +12,7 @@ mod listener;
 mod logging;
 mod policy;
 mod preauth;
+mod rdp_file;
 mod relay;
 mod serve;
 mod session;
@@ -38,6 +39,7 @@ fn run(Cli { config, command }: Cli) -> Result<ExitCode, CliError> {
         }
         Command::Check(output) => cli::check(&config, &output),
         Command::Ticket(args) => runtime()?.block_on(cli::ticket(args, &config)),
+        Command::RdpFile(args) => runtime()?.block_on(cli::rdp_file(args, &config)),
         Command::Sessions(command) => runtime()?.block_on(cli::sessions(command, &config)),
         Command::Recordings(command) => runtime()?.block_on(cli::recordings(command, &config)),
         Command::Audit(command) => runtime()?.block_on(cli::audit(command, &config)),

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use passerelle_config::HumanDuration;
+use passerelle_config::{HostPort, HumanDuration};
 use passerelle_desktop::Permission;
 use passerelle_recorder::{Lane, PublicKey};
 
 /// A gateway for remote support.
 ///
-/// Technicians keep the VNC viewer that they have, and the machines that they help keep the remote-desktop
-/// server that they ship with. Between the two, Passerelle checks who connects, enforces what was granted,
-/// records, and keeps an audit log.
+/// Technicians keep the RDP client or VNC viewer that they have, and the machines that they help keep the
+/// remote-desktop server that they ship with. Between the two, Passerelle checks who connects, enforces what
+/// was granted, records, and keeps an audit log.
 ///
-/// One YAML file configures it. `passerelle serve` runs the gateway; `ticket` and `sessions` ask the running
-/// gateway through a Unix socket that only its user may use; the other commands need no gateway.
+/// One YAML file configures it. `passerelle serve` runs the gateway; `ticket`, `rdp-file` and `sessions` ask
+/// the running gateway through a Unix socket that only its user may use; the other commands need no gateway.
 #[derive(Debug, Parser)]
 #[command(
     name = "passerelle",
@@ -95,6 +95,22 @@ Examples:
   passerelle ticket alice front-desk --life 5m --permissions view
   passerelle ticket alice front-desk --json | jq -r .vnc_password")]
     Ticket(TicketArgs),
+
+    /// Issue a one-time ticket as a .rdp file.
+    ///
+    /// Whoever opens the file in an RDP client is let in, once, within the ticket's life; no password is asked
+    /// for. The file names the gateway's address and a reference to the ticket, and offers to share what the
+    /// permissions allow. Clients send the reference in clear, so give files only to clients in networks that you
+    /// trust, and let technicians type their tickets elsewhere.
+    ///
+    /// With --sign, the gateway's certificate signs the file, and Windows shows its name as the publisher if it
+    /// trusts it; a certificate with an RSA key is the safe choice for that. Needs the running gateway.
+    #[command(after_long_help = "\
+Examples:
+  passerelle rdp-file alice front-desk --output front-desk.rdp
+  passerelle rdp-file alice front-desk --address gateway.example.net:3389 --life 30s --sign > desk.rdp
+  xfreerdp desk.rdp")]
+    RdpFile(RdpFileArgs),
 
     /// List, show and end running sessions.
     ///
@@ -182,8 +198,37 @@ pub(crate) struct TicketArgs {
     /// Only these of the permissions that the rules give, separated by commas.
     #[arg(long, value_name = "PERMISSIONS", value_delimiter = ',', value_parser = permissions())]
     pub(crate) permissions: Option<Vec<Permission>>,
+    /// Also make a routing token, with which an RDP client gets in without a user name and password. Clients
+    /// send it in clear.
+    #[arg(long)]
+    pub(crate) reference: bool,
     #[command(flatten)]
     pub(crate) output: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RdpFileArgs {
+    /// The technician's name, one of the configuration's `users`.
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) technician: String,
+    /// The target's name, one of the configuration's `targets` with `protocol: rdp`.
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) target: String,
+    /// Write to this file, which only you may read then, instead of standard output.
+    #[arg(long, short, value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Where the technician's client reaches the gateway, instead of the configuration's `rdp.public_address`.
+    #[arg(long, value_name = "HOST:PORT", value_hint = ValueHint::Other, value_parser = address)]
+    pub(crate) address: Option<HostPort>,
+    /// The file must be opened within this time, such as `90s` or `5m`; at most and by default `tickets.life`.
+    #[arg(long, value_name = "DURATION", value_hint = ValueHint::Other, value_parser = duration)]
+    pub(crate) life: Option<HumanDuration>,
+    /// Only these of the permissions that the rules give, separated by commas.
+    #[arg(long, value_name = "PERMISSIONS", value_delimiter = ',', value_parser = permissions())]
+    pub(crate) permissions: Option<Vec<Permission>>,
+    /// Sign the file with the gateway's certificate.
+    #[arg(long)]
+    pub(crate) sign: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -378,6 +423,11 @@ fn duration(text: &str) -> Result<HumanDuration, String> {
     text.parse().map_err(|error| format!("it {error}"))
 }
 
+/// Says with a sentence what is no address.
+fn address(text: &str) -> Result<HostPort, String> {
+    text.parse().map_err(|error| format!("it {error}"))
+}
+
 /// Names of permissions, so that mistyped ones are told the right ones.
 fn permissions() -> impl clap::builder::TypedValueParser<Value = Permission> {
     use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -465,6 +515,20 @@ mod tests {
     }
 
     #[test]
+    fn rdp_files_are_asked_for() {
+        let Command::RdpFile(args) = parse("passerelle rdp-file alice desk").unwrap().command else {
+            panic!()
+        };
+        assert_eq!(args.output, PathBuf::from("-"));
+        assert!(args.address.is_none() && args.permissions.is_none() && !args.sign);
+        let line = "passerelle rdp-file alice desk -o d.rdp --address [::1]:3389 --life 30s --permissions view --sign";
+        let Command::RdpFile(args) = parse(line).unwrap().command else { panic!() };
+        assert_eq!(args.output, PathBuf::from("d.rdp"));
+        assert_eq!(args.address.unwrap().to_string(), "[::1]:3389");
+        assert_eq!((args.life, args.sign), (Some(HumanDuration::from_secs(30)), true));
+    }
+
+    #[test]
     fn what_is_typed_wrong_is_refused() {
         for (line, kind) in [
             ("passerelle", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
@@ -472,6 +536,8 @@ mod tests {
             ("passerelle ticket alice", ErrorKind::MissingRequiredArgument),
             ("passerelle ticket alice desk --life 5", ErrorKind::ValueValidation),
             ("passerelle ticket alice desk --permissions see", ErrorKind::InvalidValue),
+            ("passerelle rdp-file alice", ErrorKind::MissingRequiredArgument),
+            ("passerelle rdp-file alice desk --address gateway", ErrorKind::ValueValidation),
             ("passerelle recordings verify", ErrorKind::MissingRequiredArgument),
             ("passerelle recordings verify --all x", ErrorKind::ArgumentConflict),
             ("passerelle recordings cat x --raw", ErrorKind::MissingRequiredArgument),

@@ -8,13 +8,15 @@ mod completions;
 mod error;
 mod hash_password;
 mod output;
+mod rdp_file;
 mod recordings;
 mod sessions;
 mod table;
 mod ticket;
 
 pub(crate) use args::{
-    AuditCommand, Cli, Command, HashPasswordArgs, Json, RecordingsCommand, SessionsCommand, TicketArgs,
+    AuditCommand, Cli, Command, HashPasswordArgs, Json, RdpFileArgs, RecordingsCommand, SessionsCommand,
+    TicketArgs,
 };
 pub(crate) use error::{CliError, FAILED, finish};
 pub(crate) use output::{bytes, duration, print_json, print_line};
@@ -24,6 +26,7 @@ pub(crate) use audit::run as audit;
 pub(crate) use check::run as check;
 pub(crate) use completions::{completions, man};
 pub(crate) use hash_password::run as hash_password;
+pub(crate) use rdp_file::run as rdp_file;
 pub(crate) use recordings::run as recordings;
 pub(crate) use sessions::run as sessions;
 pub(crate) use ticket::run as ticket;

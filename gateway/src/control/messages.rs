@@ -1,5 +1,7 @@
 //! What travels over the control socket, as JSON.
 
+use passerelle_config::Protocol;
+use passerelle_desktop::Permissions;
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,9 @@ pub(crate) struct TicketRequest {
     pub(crate) life_seconds: Option<u64>,
     /// A subset of what the rules give; all of it when absent.
     pub(crate) permissions: Option<Vec<String>>,
+    /// Whether the ticket gets a reference, for the routing token of an RDP client.
+    #[serde(default)]
+    pub(crate) reference: bool,
 }
 
 /// The answer to a [`TicketRequest`]: what the technician types.
@@ -26,6 +31,41 @@ pub(crate) struct TicketAnswer {
     pub(crate) ticket: String,
     /// The password for clients that ask for nothing else.
     pub(crate) vnc_password: String,
+    /// The routing token, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reference: Option<String>,
+    /// RFC 3339.
+    pub(crate) expires_at: String,
+    /// What the target speaks.
+    pub(crate) protocol: Protocol,
+    /// What the rules allow with it at this moment.
+    pub(crate) permissions: Permissions,
+}
+
+/// `POST /v1/rdp-files`: a ticket in the form of a `.rdp` file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RdpFileRequest {
+    pub(crate) technician: String,
+    pub(crate) target: String,
+    /// As in a [`TicketRequest`].
+    pub(crate) life_seconds: Option<u64>,
+    /// As in a [`TicketRequest`].
+    pub(crate) permissions: Option<Vec<String>>,
+    /// Where clients reach the gateway, `host:port`; the configured `rdp.public_address` when absent.
+    pub(crate) address: Option<String>,
+    /// Whether the gateway's certificate signs the file.
+    #[serde(default)]
+    pub(crate) sign: bool,
+}
+
+/// The answer to an [`RdpFileRequest`].
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RdpFileAnswer {
+    /// The file's text, with CR LF at the end of each line. Whoever has it can begin the session.
+    pub(crate) file: String,
+    /// `technician:target`.
+    pub(crate) username: String,
     /// RFC 3339.
     pub(crate) expires_at: String,
 }

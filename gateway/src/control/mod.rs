@@ -6,6 +6,7 @@ mod server;
 
 pub(crate) use client::{ClientError, call};
 pub(crate) use messages::{
-    KillRequest, PermissionsRequest, RecordingAccess, SessionList, TicketAnswer, TicketRequest,
+    KillRequest, PermissionsRequest, RdpFileAnswer, RdpFileRequest, RecordingAccess, SessionList,
+    TicketAnswer, TicketRequest,
 };
 pub(crate) use server::{bind, serve};

@@ -17,7 +17,8 @@ use tokio::net::{UnixListener, UnixStream, unix::UCred};
 use tokio_util::sync::CancellationToken;
 
 use super::messages::{
-    KillRequest, PermissionsRequest, Problem, RecordingAccess, SessionList, TicketAnswer, TicketRequest,
+    KillRequest, PermissionsRequest, Problem, RdpFileAnswer, RdpFileRequest, RecordingAccess, SessionList,
+    TicketAnswer, TicketRequest,
 };
 use crate::gateway::{Gateway, PermissionsError};
 use crate::session::View;
@@ -59,6 +60,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: UnixListener, stop: C
     let routes = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/tickets", post(issue_ticket))
+        .route("/v1/rdp-files", post(make_rdp_file))
         .route("/v1/sessions", get(list_sessions))
         .route("/v1/sessions/{id}", get(show_session))
         .route("/v1/sessions/{id}/kill", post(kill_session))
@@ -99,6 +101,16 @@ async fn issue_ticket(
 ) -> Result<Json<TicketAnswer>, Refusal> {
     let Json(request) = request?;
     let answer = gateway.issue_ticket(request, &caller.0).await;
+    answer.map(Json).map_err(|error| Refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+}
+
+async fn make_rdp_file(
+    State(gateway): State<Arc<Gateway>>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    request: Result<Json<RdpFileRequest>, JsonRejection>,
+) -> Result<Json<RdpFileAnswer>, Refusal> {
+    let Json(request) = request?;
+    let answer = gateway.rdp_file(request, &caller.0).await;
     answer.map(Json).map_err(|error| Refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
 }
 

@@ -121,6 +121,7 @@ async fn show_ticket(
         target: DESKTOPS[0].to_owned(),
         life_seconds: None,
         permissions: None,
+        reference: false,
     };
     let ticket = running.gateway.issue_ticket(request, "demo").await?;
     say(&instructions(address, &ticket));
@@ -168,7 +169,7 @@ fn welcome(address: SocketAddr) -> String {
 }
 
 fn instructions(address: SocketAddr, ticket: &TicketAnswer) -> String {
-    let TicketAnswer { username, ticket, vnc_password, expires_at } = ticket;
+    let TicketAnswer { username, ticket, vnc_password, expires_at, .. } = ticket;
     let (host, port) = (reachable(address), address.port());
     format!(
         "\n  Ticket for {username}, until {expires_at}\n\
