@@ -8,13 +8,12 @@ use super::message::{ContentsRequest, HEADER, Header, Wanted, contents_refused, 
 use super::{Content, Context, Passing, Plan, RelayViolation, State, Whole};
 use crate::relay::bytes::Reader;
 
-/// How many requests for data may be unanswered.
+/// How many unanswered requests for data are followed.
 const MOST_REQUESTS: usize = 64;
 
 /// How much of a file may be asked for at a time. What is under way when a permission is withdrawn still arrives.
 const LONGEST_RANGE: u32 = 64 << 20;
 
-const TOO_MANY: &str = "too many requests are unanswered";
 const UNASKED: &str = "nobody asked for it";
 
 /// Length of a file contents response up to the contents (MS-RDPECLIP 2.2.5.4).
@@ -48,14 +47,17 @@ impl State {
     /// `from` asks for the other side's content in the format `id`.
     pub(super) fn data_request(&mut self, from: Side, id: u32, cx: &mut Context<'_>) -> Whole {
         let owner = from.other();
+        if self.source(owner).requests.len() == MOST_REQUESTS {
+            // A peer that does not answer must not keep others from asking.
+            self.source(owner).requests.pop_front();
+            self.refuse_next(owner, cx);
+        }
         let source = self.source(owner);
         let kind = source.offer.kind_of(id);
-        let full = source.requests.len() >= MOST_REQUESTS;
         let (permission, reason) = match kind {
             None => (Kind::Text.permission(owner), Some("it was not offered".to_owned())),
             Some(kind) => match kind.missing(owner, cx.permissions) {
                 Some(missing) => (missing, None),
-                None if full => (kind.permission(owner), Some(TOO_MANY.to_owned())),
                 None => {
                     let generation = source.files.generation();
                     source.requests.push_back(DataRequest::Asked { kind, generation });
@@ -63,7 +65,7 @@ impl State {
                 }
             },
         };
-        let verdict = if full || source.requests.is_empty() {
+        let verdict = if source.requests.is_empty() {
             Whole::Answer(data_refused())
         } else {
             source.requests.push_back(DataRequest::Refused);
@@ -155,10 +157,8 @@ impl State {
                 Some(format!("it asks for more than {LONGEST_RANGE} bytes at a time"))
             }
             (Some((file, _)), Some(wanted)) => {
-                if files.ask(Request { stream, file: *file, wanted }) {
-                    return Whole::Pass;
-                }
-                Some(TOO_MANY.to_owned())
+                files.ask(Request { stream, file: *file, wanted });
+                return Whole::Pass;
             }
         };
         let action = match found {

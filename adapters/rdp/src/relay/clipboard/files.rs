@@ -17,7 +17,7 @@ const MOST_LISTS: usize = 4;
 const MOST_LOCKS: usize = 64;
 /// How many files may be under way at a time.
 const MOST_TRANSFERS: usize = 256;
-/// How many requests for contents may be unanswered.
+/// How many unanswered requests for contents are followed.
 const MOST_REQUESTS: usize = 1024;
 
 /// Identifies a file: the clipboard's content that it is part of, and its index in the file list.
@@ -100,13 +100,12 @@ impl Files {
         self.lists.get(&generation)?.get(usize::try_from(index).ok()?)
     }
 
-    /// Remembers a request that is passed on; says no when there are too many.
-    pub(super) fn ask(&mut self, request: Request) -> bool {
-        let room = self.requests.len() < MOST_REQUESTS;
-        if room {
-            self.requests.push_back(request);
+    /// Remembers a request that is passed on. One that was never answered gives way to it.
+    pub(super) fn ask(&mut self, request: Request) {
+        if self.requests.len() == MOST_REQUESTS {
+            self.requests.pop_front();
         }
-        room
+        self.requests.push_back(request);
     }
 
     /// The request that a response on `stream` answers.

@@ -201,11 +201,14 @@ impl State {
         if !cx.permissions.allows(permission) {
             return Err((permission, None));
         }
-        if self.pending.contains_key(&(request.device, request.completion)) {
-            return Err((permission, Some("its number is in use")));
-        }
-        if self.pending.len() >= MOST_PENDING {
-            return Err((permission, Some("too many requests are under way")));
+        // What is not followed may have been given up without an answer.
+        match self.pending.get(&(request.device, request.completion)) {
+            Some(Pending { what: What::Other, .. }) => {}
+            Some(_) => return Err((permission, Some("its number is in use"))),
+            None if self.pending.len() >= MOST_PENDING => {
+                return Err((permission, Some("too many requests are under way")));
+            }
+            None => {}
         }
         if request.major == major::CREATE && self.open.len() >= MOST_OPEN {
             return Err((permission, Some("too many files are open")));
@@ -278,6 +281,10 @@ impl State {
                 }
             }
             What::Close => {
+                // Some viewers never answer a request to be told of changes; closing the directory ends it.
+                self.pending.retain(|(device, _), other| {
+                    (*device, other.file) != key || matches!(other.what, What::Create { .. })
+                });
                 if let Some(open) = self.open.remove(&key) {
                     end(open, true, cx);
                 }

@@ -355,3 +355,20 @@ fn open_files_and_requests_are_bounded() {
     let path = "x".repeat(70_000);
     rig.refused(&create(DRIVE, 1, CreateDisposition::FILE_OPEN, &path), 1);
 }
+
+#[test]
+fn requests_that_are_never_answered_do_not_fill_the_table() {
+    let mut rig = Rig::with_devices();
+    for number in 0..3000 {
+        rig.open(CreateDisposition::FILE_OPEN);
+        let notify = request(DRIVE, FILE, 1000 + number, 0x0c);
+        assert_eq!(rig.send(Side::Target, &notify), notify);
+        rig.close();
+    }
+    // Their numbers may be used again, at once too.
+    for _ in 0..3 {
+        let notify = request(DRIVE, FILE, 1000, 0x0c);
+        assert_eq!(rig.send(Side::Target, &notify), notify);
+    }
+    assert_eq!(rig.notices, []);
+}
