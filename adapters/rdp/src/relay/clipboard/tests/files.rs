@@ -176,7 +176,8 @@ fn a_file_out_of_order_has_no_hash() {
 
 #[test]
 fn an_abandoned_file_is_told_without_hash() {
-    let abandon: [(&str, fn(&mut Rig)); 3] = [
+    type Abandon = fn(&mut Rig);
+    let abandon: [(&str, Abandon); 3] = [
         ("a new list", |rig| drop(rig.offer(Side::Target, &[(13, "")]))),
         ("a permission", |rig| rig.allow(rig.permissions.without(Permission::FilesFromTarget))),
         ("a new beginning", |rig| {

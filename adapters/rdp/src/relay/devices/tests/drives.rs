@@ -196,7 +196,7 @@ fn a_file_that_is_written_whole_is_told_with_its_hash() {
         CreateDisposition::FILE_OVERWRITE_IF,
     ] {
         for room in [false, true] {
-            let mut rig = Rig::with_file(disposition.clone());
+            let mut rig = Rig::with_file(disposition);
             rig.recorded.clear();
             if room {
                 rig.set_size(50_000);
@@ -292,7 +292,8 @@ fn a_permission_that_is_withdrawn_before_the_answer_stops_the_content() {
 
 #[test]
 fn files_under_way_are_told_when_the_drive_goes_away() {
-    let leave: [(&str, fn(&mut Rig)); 3] = [
+    type Leave = fn(&mut Rig);
+    let leave: [(&str, Leave); 3] = [
         ("unplugged", |rig| drop(rig.send(Side::Viewer, &removal(&[DRIVE])))),
         ("withdrawn", |rig| rig.allow(rig.permissions.without(Permission::Drives))),
         ("announced anew", |rig| drop(rig.send(Side::Viewer, &announcement(&[DRIVE])))),

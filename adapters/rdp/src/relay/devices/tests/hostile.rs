@@ -34,7 +34,7 @@ fn lengths_that_lie_end_the_session() {
         (Side::Viewer, [content(DRIVE, 8, b"x"), vec![0; 17]].concat()),
         (Side::Viewer, cut(&created(DRIVE, 7, 1), 19)),
         (Side::Target, cut(&request(DRIVE, 1, 9, 0), 23)),
-        (Side::Target, cut(&create(DRIVE, 9, open.clone(), "\\a"), 57)),
+        (Side::Target, cut(&create(DRIVE, 9, open, "\\a"), 57)),
         (Side::Target, with(create(DRIVE, 9, open, "\\a"), 52, u32::MAX)),
         (Side::Target, cut(&read(DRIVE, 1, 9, 0, 1), 35)),
         (Side::Target, cut(&write(DRIVE, 1, 9, 0, b"x"), 35)),
