@@ -77,7 +77,7 @@ impl Tally {
     }
 
     /// What `decode` returns, or nothing, counted, if it panics. What `decode` worked on may then be half done
-    /// and is for the caller to replace where that matters.
+    /// and is for the caller to replace where that matters. This needs a build that unwinds.
     pub(super) fn contain<T>(&mut self, decode: impl FnOnce() -> T) -> Option<T> {
         let result = catch_unwind(AssertUnwindSafe(decode));
         if result.is_err() {

@@ -1,7 +1,7 @@
 //! What stock servers sent to a stock client: the last picture is what the client showed.
 
 use passerelle_desktop::{Rect, Size};
-use passerelle_rdp::decoder::{Decoder, Pointer, Skipped};
+use passerelle_rdp::decoder::{Decoder, Pointer};
 
 use crate::harness::{Fixture, picture};
 
@@ -94,7 +94,7 @@ fn h264_in_the_graphics_pipeline() {
 #[cfg(not(feature = "openh264"))]
 #[test]
 fn without_its_decoder_h264_is_counted() {
-    use passerelle_rdp::decoder::Part;
+    use passerelle_rdp::decoder::{Part, Skipped};
 
     let fixture = Fixture::read("graphics-avc420");
     let mut decoder = Decoder::new(&fixture.start).unwrap();
