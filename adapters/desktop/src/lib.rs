@@ -17,4 +17,4 @@ pub use framebuffer::{Framebuffer, FramebufferError};
 pub use geometry::{Rect, Size};
 pub use input::{Cursor, CursorError, InputEvent};
 pub use permission::{ClipboardLimits, Permission, Permissions, UnknownPermission};
-pub use relay::{Denied, Notice, Record, Relay, RelayError, Side, Step};
+pub use relay::{Denied, Farewell, Notice, Record, Relay, RelayError, Side, Step};

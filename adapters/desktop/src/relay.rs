@@ -58,8 +58,30 @@ pub trait Relay: Send {
     /// step of either side and sends the answer before anything else to `to`.
     fn take_injection(&mut self, to: Side) -> Option<Vec<u8>>;
 
+    /// What is said to the viewer, between two messages, before the gateway ends the session by itself. Nothing
+    /// where the protocol has no words for it; the connection is then just closed.
+    fn farewell(&mut self, why: Farewell) -> Option<Vec<u8>> {
+        let _ = why;
+        None
+    }
+
     /// Replaces the permissions. Takes effect with the next message.
     fn set_permissions(&mut self, permissions: Permissions);
+}
+
+/// Why the gateway ends a session by itself, as far as the viewer is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// Somebody ended it.
+    Ended,
+    /// The technician did nothing for too long.
+    Idle,
+    /// It was as long as sessions may be.
+    TooLong,
+    /// The gateway stops, or cannot go on.
+    Failed,
+    /// The same viewer goes on in another connection.
+    Replaced,
 }
 
 /// What becomes of the bytes at the front of a side's buffer.
@@ -147,7 +169,7 @@ pub enum Notice {
     File {
         /// Where it came from.
         from: Side,
-        /// How it went: `clipboard` or `drive`.
+        /// How it went: `clipboard`, `drive` or `printer`.
         by: &'static str,
         /// Its name, with its path as far as that is known; cleaned of control characters.
         name: String,

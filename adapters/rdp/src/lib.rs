@@ -6,6 +6,7 @@
 
 mod channels;
 pub mod decoder;
+mod error_info;
 mod recording;
 mod relay;
 pub mod target;

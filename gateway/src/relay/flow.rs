@@ -58,6 +58,12 @@ impl Flow {
         (outgoing, free)
     }
 
+    /// All that waits to be sent to the other side; after it the stream is between two messages.
+    pub(super) fn rest(&self) -> Vec<u8> {
+        let ready = &self.buffer[self.start..self.start + self.ready];
+        [ready, &self.then[self.then_sent..]].concat()
+    }
+
     /// Whether something waits to be sent to the other side.
     pub(super) fn has_outgoing(&self) -> bool {
         self.ready > 0 || !self.then.is_empty()

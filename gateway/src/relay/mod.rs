@@ -12,13 +12,16 @@ use passerelle_desktop::{Notice, Permissions, Relay, RelayError, Side};
 use passerelle_recorder::{Recording, RecordingFailed};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::session::{CloseReason, Observer};
 use flow::Flow;
 
 /// How long the last bytes of a peer that left may take to reach the other.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// How long a viewer may take to be told why the session ends.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// How often buffers that grew are looked at, to give memory back.
 const RELAX: Duration = Duration::from_secs(5);
@@ -84,20 +87,20 @@ where
     let mut recording_works = recording.is_some();
     let (mut viewer_unflushed, mut target_unflushed) = (false, false);
 
-    loop {
+    let reason = loop {
         if let Err(error) = advance(&mut downward, &mut upward, relay, observer) {
-            return violation(&error);
+            break violation(&error);
         }
         if observer.take_input() {
             last_input = Instant::now();
         }
         if let Some(reason) = observer.take_failure() {
-            return reason;
+            break reason;
         }
         if let Some(reason) = leaving.take_if(|_| {
             !upward.has_outgoing() && !downward.has_outgoing() && !viewer_unflushed && !target_unflushed
         }) {
-            return reason;
+            break reason;
         }
         if !relaxing && (upward.is_large() || downward.is_large()) {
             relaxing = true;
@@ -109,29 +112,29 @@ where
         let reading = leaving.is_none();
         tokio::select! {
             biased;
-            reason = &mut killed => return reason,
+            reason = &mut killed => break reason,
             error = &mut failed, if recording_works => {
                 recording_works = false;
                 if let Some(reason) = observer.recording_failed(&error) {
-                    return reason;
+                    break reason;
                 }
             }
             () = &mut deadline => {
                 if let Some(reason) = leaving.take() {
-                    return reason;
+                    break reason;
                 }
                 let now = Instant::now();
                 if now >= start + limits.session {
-                    return CloseReason::TooLong;
+                    break CloseReason::TooLong;
                 }
                 if now >= last_input + limits.idle {
-                    return CloseReason::Idle;
+                    break CloseReason::Idle;
                 }
                 deadline.as_mut().reset((last_input + limits.idle).min(start + limits.session));
             }
             changed = permissions.changed() => {
                 if changed.is_err() {
-                    return CloseReason::Internal { error: "the session's entry was dropped".to_owned() };
+                    break CloseReason::Internal { error: "the session's entry was dropped".to_owned() };
                 }
                 relay.set_permissions(*permissions.borrow_and_update());
             }
@@ -141,7 +144,7 @@ where
                         viewer_unflushed = count > 0;
                         downward.sent(count);
                     }
-                    Err(error) => return leaving.unwrap_or_else(|| left(Side::Viewer, &error)),
+                    Err(error) => break leaving.unwrap_or_else(|| left(Side::Viewer, &error)),
                 }
             }
             sent = push(&mut to_target, for_target), if !for_target.is_empty() || target_unflushed => {
@@ -150,7 +153,7 @@ where
                         target_unflushed = count > 0;
                         upward.sent(count);
                     }
-                    Err(error) => return leaving.unwrap_or_else(|| left(Side::Target, &error)),
+                    Err(error) => break leaving.unwrap_or_else(|| left(Side::Target, &error)),
                 }
             }
             read = receive(&mut from_target, free_for_target, recording.as_ref()),
@@ -180,7 +183,17 @@ where
         if reading && leaving.is_some() {
             deadline.as_mut().reset(Instant::now() + FAREWELL);
         }
+    };
+    if let Some(words) = reason.farewell().and_then(|why| relay.farewell(why)) {
+        let last_words = async {
+            to_viewer.write_all(&downward.rest()).await?;
+            to_viewer.write_all(&words).await?;
+            to_viewer.flush().await
+        };
+        // A viewer that does not listen is not waited for.
+        timeout(LAST_WORDS, last_words).await.ok();
     }
+    reason
 }
 
 /// Lets the relay decide about all that was received. Progress of one direction can unblock the other.

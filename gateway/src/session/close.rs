@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use passerelle_desktop::Farewell;
 use serde::Serialize;
 
 /// Every way out of a session. Exactly one is recorded, audited and logged for each.
@@ -41,6 +42,27 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
+    /// What the viewer is told, where it is the gateway that ends the session and the viewer still listens.
+    pub(crate) fn farewell(&self) -> Option<Farewell> {
+        match self {
+            Self::Killed { .. } => Some(Farewell::Ended),
+            Self::Idle => Some(Farewell::Idle),
+            Self::TooLong => Some(Farewell::TooLong),
+            Self::Reconnected => Some(Farewell::Replaced),
+            Self::TargetFailed { .. }
+            | Self::TargetViolation { .. }
+            | Self::ViewerViolation { .. }
+            | Self::Shutdown
+            | Self::RecordingFailed { .. }
+            | Self::LeaseLost { .. }
+            | Self::Internal { .. } => Some(Farewell::Failed),
+            Self::ViewerClosed
+            | Self::TargetClosed
+            | Self::ViewerFailed { .. }
+            | Self::TargetRefused { .. } => None,
+        }
+    }
+
     /// The word that stands for the reason in the audit log, the recording and the API.
     pub(crate) fn name(&self) -> &'static str {
         match self {

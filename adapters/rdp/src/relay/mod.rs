@@ -8,6 +8,7 @@ mod channel;
 mod clipboard;
 mod devices;
 mod dynamic;
+mod farewell;
 mod frame;
 mod graphics;
 mod inject;
@@ -31,7 +32,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use passerelle_desktop::{
-    ClipboardLimits, Denied, Notice, Permission, Permissions, Record, Relay, RelayError, Side, Step,
+    ClipboardLimits, Denied, Farewell, Notice, Permission, Permissions, Record, Relay, RelayError, Side, Step,
 };
 
 use frame::{Frame, frame};
@@ -215,6 +216,10 @@ impl Relay for RdpRelay {
         self.inject.take(to, &self.legs, |index| {
             statics.get(index).map_or((true, false), |channel| channel.is_between(to))
         })
+    }
+
+    fn farewell(&mut self, why: Farewell) -> Option<Vec<u8>> {
+        farewell::farewell(why, self.io.share_id(), self.legs.address(Side::Viewer, Place::Io)?)
     }
 
     fn set_permissions(&mut self, permissions: Permissions) {

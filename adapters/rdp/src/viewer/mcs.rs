@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::opening::Chosen;
 use super::{ViewerError, info};
+use crate::error_info::{SERVER, set_error_info};
 use crate::wire::{read_tpkt, x224};
 use crate::{Channels, ClientHello, ClientInfo};
 
@@ -26,9 +27,6 @@ const MOST_MESSAGES: usize = 64;
 
 /// `rt-successful` (T.125)
 const SUCCESSFUL: u8 = 0;
-
-/// The server's own user, which is the initiator of what it sends (MS-RDPBCGR 2.2.8.1.1.1.1, `pduSource`).
-const SERVER: u16 = 1002;
 
 /// Reads what the client says of itself.
 pub(super) async fn read_hello<S: AsyncRead + AsyncWrite + Unpin>(
@@ -119,7 +117,7 @@ pub(super) async fn dismiss<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<(), ViewerError> {
     indicate(transport, channels, &VALID_CLIENT).await?;
     if let Some(code) = error_info {
-        indicate(transport, channels, &set_error_info(code)).await?;
+        indicate(transport, channels, &set_error_info(0, code)).await?;
     }
     let reason = DisconnectReason::ProviderInitiated;
     let ultimatum = DisconnectProviderUltimatum::from_reason(reason);
@@ -134,19 +132,6 @@ const VALID_CLIENT: [u8; 20] = [
     0x02, 0x00, 0x00, 0x00, // ST_NO_TRANSITION
     0x04, 0x00, 0x00, 0x00, // BB_ERROR_BLOB, empty
 ];
-
-/// Set Error Info PDU (MS-RDPBCGR 2.2.5.1) before there is a share.
-fn set_error_info(code: u32) -> Vec<u8> {
-    let mut pdu = Vec::with_capacity(22);
-    pdu.extend(22u16.to_le_bytes());
-    // PDUTYPE_DATAPDU, version 1
-    pdu.extend(0x0017u16.to_le_bytes());
-    pdu.extend(SERVER.to_le_bytes());
-    // No share yet, padding, STREAM_LOW, length from pduType2 on, PDUTYPE2_SET_ERROR_INFO_PDU, not compressed.
-    pdu.extend([0, 0, 0, 0, 0, 1, 8, 0, 0x2F, 0, 0, 0]);
-    pdu.extend(code.to_le_bytes());
-    pdu
-}
 
 async fn indicate<S: AsyncRead + AsyncWrite + Unpin>(
     transport: &mut Transport<S>,

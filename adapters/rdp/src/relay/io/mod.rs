@@ -73,6 +73,11 @@ enum Part {
 }
 
 impl Io {
+    /// The number of the share; 0 while there is none.
+    pub(super) fn share_id(&self) -> u32 {
+        self.share.map_or(0, |share| share.id)
+    }
+
     /// Decides about user data in the I/O channel.
     pub(super) fn decide(
         &mut self,
