@@ -29,7 +29,7 @@ const AVC420_ENABLED: u32 = 0x10;
 /// `RDPGFX_CAPS_FLAG_AVC_DISABLED`, of version 10 and later.
 const AVC_DISABLED: u32 = 0x20;
 
-/// Whether a message that begins with `beginning` is withheld whole, however it comes.
+/// Whether a message that comes in parts and begins with `beginning` is withheld whole.
 pub(super) fn is_withheld(beginning: &[u8]) -> bool {
     beginning.first_chunk().map(|id| u16::from_le_bytes(*id)) == Some(CACHE_IMPORT_OFFER)
 }

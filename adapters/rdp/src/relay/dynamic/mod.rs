@@ -308,11 +308,11 @@ impl Dynamic {
                     Passing::next(None, allowed)
                 }
                 Content::Graphics if cx.policy.recorded => {
-                    if graphics::is_withheld(content) {
-                        Passing::No
-                    } else if complete {
+                    if complete {
                         fate = graphics::edit(content, AVC)?;
                         Passing::Yes
+                    } else if graphics::is_withheld(content) {
+                        Passing::No
                     } else {
                         // No client sends what could need a change in parts, and in parts it cannot be changed.
                         return Err(RelayViolation::Channel {

@@ -8,10 +8,7 @@ use crate::relay::RelayViolation;
 const FLOW: u16 = 0x8000;
 const FLOW_LEN: usize = 8;
 
-/// totalLength, pduType, pduSource.
-const CONTROL_HEADER: usize = 6;
-
-/// With the share data header.
+/// Share control header, then share data header.
 pub(super) const DATA_HEADER: usize = 18;
 
 pub(super) const DEMAND_ACTIVE: u8 = 1;
@@ -104,6 +101,11 @@ impl<'a> Share<'a> {
     }
 }
 
+/// `uncompressedLength` of share data that are `total` bytes with all headers: what `pduType2` begins.
+fn uncompressed_length(total: u16) -> u16 {
+    total.saturating_sub(14)
+}
+
 /// Share data of a client, with its headers.
 pub(super) fn client_data(source: u16, share_id: u32, kind: u8, body: &[u8]) -> Vec<u8> {
     let mut pdu = Vec::with_capacity(DATA_HEADER + body.len());
@@ -114,7 +116,7 @@ pub(super) fn client_data(source: u16, share_id: u32, kind: u8, body: &[u8]) -> 
     pdu.extend(share_id.to_le_bytes());
     // Padding; low priority.
     pdu.extend([0, 1]);
-    pdu.extend(total.saturating_sub(CONTROL_HEADER as u16 + 8).to_le_bytes());
+    pdu.extend(uncompressed_length(total).to_le_bytes());
     pdu.extend([kind, 0, 0, 0]);
     pdu.extend(body);
     pdu
@@ -126,6 +128,9 @@ pub(super) fn plain(pdu: &[u8], body: &[u8]) -> Vec<u8> {
     let total = u16::try_from(out.len()).unwrap_or(u16::MAX);
     if let Some(place) = out.get_mut(..2) {
         place.copy_from_slice(&total.to_le_bytes());
+    }
+    if let Some(place) = out.get_mut(12..14) {
+        place.copy_from_slice(&uncompressed_length(total).to_le_bytes());
     }
     // compressedType and compressedLength.
     if let Some(place) = out.get_mut(15..DATA_HEADER) {

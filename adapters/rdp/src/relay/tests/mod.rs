@@ -272,7 +272,7 @@ fn share_control(pdu_source: u16, share_control_pdu: ShareControlPdu) -> Vec<u8>
 }
 
 fn share_data(pdu_source: u16, share_data_pdu: ShareDataPdu) -> Vec<u8> {
-    share_control(
+    let mut pdu = share_control(
         pdu_source,
         ShareControlPdu::Data(ShareDataHeader {
             share_data_pdu,
@@ -280,7 +280,11 @@ fn share_data(pdu_source: u16, share_data_pdu: ShareDataPdu) -> Vec<u8> {
             compression_flags: CompressionFlags::empty(),
             compression_type: CompressionType::K8,
         }),
-    )
+    );
+    // uncompressedLength as common clients and servers count it, from pduType2 on.
+    let len = (pdu.len() as u16 - 14).to_le_bytes();
+    pdu[12..14].copy_from_slice(&len);
+    pdu
 }
 
 /// A Licensing Error PDU that ends licensing (MS-RDPBCGR 2.2.1.12).
@@ -325,7 +329,7 @@ fn capability_sets(width: u16, height: u16) -> Vec<CapabilitySet> {
             drawing_flags: BitmapDrawingFlags::ALLOW_SKIP_ALPHA,
         }),
         CapabilitySet::Order(order),
-        CapabilitySet::Input(ironrdp_pdu::rdp::capability_sets::Input {
+        CapabilitySet::Input(Input {
             input_flags: InputFlags::SCANCODES | InputFlags::FASTPATH_INPUT,
             keyboard_layout: 0,
             keyboard_type: None,
