@@ -278,7 +278,7 @@ impl Static {
             Filter::Messages(filter) => {
                 through(filter.as_mut(), self.index, cx, |filter, cx| filter.permissions_changed(cx));
             }
-            Filter::Dynamic(dynamic) => dynamic.permissions_changed(),
+            Filter::Dynamic(dynamic) => dynamic.permissions_changed(cx),
         }
     }
 }

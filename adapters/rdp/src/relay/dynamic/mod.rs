@@ -141,7 +141,7 @@ impl Dynamic {
                 Side::Target => self.create_request(id, chunk.data, cx),
                 Side::Viewer => self.create_response(id, chunk.data, cx),
             },
-            Pdu::Close { id } => Ok(self.close(from, id)),
+            Pdu::Close { id } => Ok(self.close(from, id, cx)),
             Pdu::Compressed | Pdu::SoftSync => {
                 if !self.form_reported {
                     self.form_reported = true;
@@ -240,8 +240,11 @@ impl Dynamic {
     }
 
     /// A Close (2.2.4), which either side may begin and the viewer may answer.
-    fn close(&mut self, from: Side, id: u32) -> Fate {
+    fn close(&mut self, from: Side, id: u32, cx: &mut Surroundings<'_>) -> Fate {
         let Some(channel) = self.channels.get_mut(&id) else { return Fate::Drop };
+        if channel.rule.content == Content::Touch {
+            cx.input.touch_closed();
+        }
         match (from, channel.state) {
             (Side::Target, State::Closing) => return Fate::Drop,
             (Side::Target, _) => channel.state = State::Closing,
@@ -355,8 +358,17 @@ impl Dynamic {
         layout::size(data.get(header..)?)
     }
 
-    pub(super) fn permissions_changed(&mut self) {
+    pub(super) fn permissions_changed(&mut self, cx: &mut Surroundings<'_>) {
         self.form_reported = false;
+        // One whose message is under way is left alone: ours would become a part of it.
+        let touch = self.channels.iter().find(|(_, channel)| {
+            channel.state == State::Open && channel.rule.content == Content::Touch && channel.viewer.is_none()
+        });
+        if let Some((id, _)) = touch {
+            for message in cx.input.lift(cx.permissions) {
+                cx.inject.push(Side::Target, Say::Static(self.index, pdu::data(*id, &message)));
+            }
+        }
     }
 }
 

@@ -43,10 +43,21 @@ impl Input {
         }
         if permissions.allows(Permission::Pointer) {
             notices.push(Notice::Input);
+            self.contacts.follow(message);
             return Judged::Passes;
         }
         self.pointer_denied(false, notices);
         Judged::Denied
+    }
+
+    /// The messages in that channel that lift what touches, if it may no longer.
+    pub(in crate::relay) fn lift(&mut self, permissions: Permissions) -> Vec<Vec<u8>> {
+        if permissions.allows(Permission::Pointer) { Vec::new() } else { self.contacts.release() }
+    }
+
+    /// The channel for touch and pen is closed.
+    pub(in crate::relay) fn touch_closed(&mut self) {
+        self.contacts.forget();
     }
 
     /// A message of the viewer in FreeRDP's channel for the pointer: type, time (8 bytes), flags (8), x and y (4 each).

@@ -1,5 +1,6 @@
 //! Input, by whichever of the four ways it comes: fast path, slow path, and two dynamic channels.
 
+mod contacts;
 mod dynamic;
 mod fast;
 mod pressed;
@@ -9,6 +10,7 @@ use passerelle_desktop::{Notice, Permission, Permissions, Side};
 
 use super::deny;
 use super::settings::KeystrokePolicy;
+use contacts::Contacts;
 use pressed::Pressed;
 
 pub(super) use dynamic::Judged;
@@ -18,6 +20,7 @@ pub(super) use dynamic::Judged;
 pub(super) struct Input {
     keystrokes: KeystrokePolicy,
     pressed: Pressed,
+    contacts: Contacts,
     /// Whether movement of the pointer was denied and reported since the permissions changed. Movement is reported
     /// once, and a press each time: viewers send movement without end.
     motion_reported: bool,
@@ -78,7 +81,12 @@ impl Pointer {
 
 impl Input {
     pub(super) fn new(keystrokes: KeystrokePolicy) -> Self {
-        Self { keystrokes, pressed: Pressed::default(), motion_reported: false }
+        Self {
+            keystrokes,
+            pressed: Pressed::default(),
+            contacts: Contacts::default(),
+            motion_reported: false,
+        }
     }
 
     fn hides_keys(&self) -> bool {

@@ -438,6 +438,24 @@ fn view_only_holds_for_touch_and_pen() {
 }
 
 #[test]
+fn fingers_are_lifted_when_the_permission_goes() {
+    let mut pair = Pair::active(settings());
+    pair.open(3, TOUCH);
+    // One finger at 20, 30, and one that was lifted again.
+    let down = b"\x03\0\x17\0\0\0\0\x01\x02\0\x01\0\x14\x1e\x18\x02\0\x05\x05\x04".to_vec();
+    let mut down = down;
+    down[2] = down.len() as u8;
+    pair.dvc_viewer(&data(3, &down)).unwrap();
+    pair.forget();
+    pair.permit(all().without(Permission::Pointer));
+    let up = b"\x03\0\x16\0\0\0\0\x01\x80\x01\0\x01\0\xc0\0\0\x14\xc0\0\0\x1e\x24";
+    assert_eq!(pair.dvc_to_target(), [data(3, up)]);
+    pair.permit(all());
+    pair.permit(all().without(Permission::Pointer));
+    assert!(pair.take_to_target().is_empty());
+}
+
+#[test]
 fn view_only_holds_for_advanced_input() {
     let mut pair = Pair::active(settings());
     pair.open(3, ADVANCED);

@@ -126,6 +126,31 @@ proptest! {
     }
 
     #[test]
+    fn permissions_may_change_at_any_time(
+        viewer in prop::collection::vec((pdu(Side::Viewer), any::<u32>()), 0..12),
+        target in prop::collection::vec((pdu(Side::Target), any::<u32>()), 0..12),
+    ) {
+        let mut pair = Pair::active(settings());
+        pair.open(1, "Microsoft::Windows::RDS::Graphics");
+        pair.open(2, "Microsoft::Windows::RDS::Input");
+        pair.open(3, "AUDIO_PLAYBACK_DVC");
+        for ((up, up_bits), (down, down_bits)) in viewer.iter().zip(&target) {
+            for (from, bytes, bits) in [(Side::Viewer, up, up_bits), (Side::Target, down, down_bits)] {
+                let permissions = Permission::ALL.iter().copied();
+                let permissions = permissions.filter(|permission| bits & (1 << *permission as u32) != 0);
+                pair.relay.set_permissions(permissions.collect());
+                let result = match from {
+                    Side::Viewer => pair.viewer_sends(bytes),
+                    Side::Target => pair.target_sends(bytes),
+                };
+                if result.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn view_only_lets_no_input_pass(bytes in prop::collection::vec(pdu(Side::Viewer), 0..12)) {
         let permissions = Permissions::NONE.with(Permission::View);
         let mut pair = Pair::active(RelaySettings { permissions, ..settings() });
