@@ -8,5 +8,6 @@ mod harness;
 mod hostile;
 mod pairs;
 mod peers;
+mod rdp;
 mod refusals;
 mod sessions;

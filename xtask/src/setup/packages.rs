@@ -18,6 +18,26 @@ pub(super) const DEBIAN: &[(&str, &[&str])] = &[
             "remmina-plugin-vnc",
         ],
     ),
+    (
+        "RDP servers, and what keeps them apart",
+        &[
+            "xrdp",
+            "xorgxrdp",
+            "freerdp2-shadow-x11",
+            "winpr-utils",
+            "weston",
+            "gnome-remote-desktop",
+            "mutter",
+            "pipewire",
+            "wireplumber",
+            "libglib2.0-bin",
+            "xwayland",
+            "socat",
+            "iproute2",
+            "util-linux",
+        ],
+    ),
+    ("RDP clients", &["freerdp2-x11", "rdesktop", "xclip"]),
     ("noVNC in a browser", &["chromium", "websockify", "nodejs", "npm"]),
     (
         "screens to draw on, and something to see",
@@ -39,7 +59,8 @@ pub(super) const DEBIAN: &[(&str, &[&str])] = &[
 ];
 
 /// Packages of PyPI, pinned.
-pub(super) const PYPI: &[&str] = &["vncdotool==1.4.2", "numpy==1.26.4", "pillow==10.4.0", "websockets==13.1"];
+pub(super) const PYPI: &[&str] =
+    &["vncdotool==1.4.2", "aardwolf==0.2.16", "numpy==1.26.4", "pillow==10.4.0", "websockets==13.1"];
 
 /// Packages of npm, pinned. Debian 12 has Node.js 18, for which this is a playwright-core that still runs.
 pub(super) const NPM: &[&str] = &["playwright-core@1.49.1", "@novnc/novnc@1.7.0"];

@@ -6,7 +6,7 @@ mod filter;
 mod killed;
 mod lifecycle;
 mod limits;
-mod secrets;
+pub(crate) mod secrets;
 mod stalls;
 mod targets;
 mod tickets;

@@ -13,7 +13,7 @@ use crate::peers::viewer::Viewer;
 use crate::peers::wire;
 
 /// Every file below a folder.
-fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     for entry in entries.flatten() {
@@ -26,9 +26,9 @@ fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Where `secret` stands in `bytes`, in any case.
-fn holds(bytes: &[u8], secret: &str) -> bool {
-    bytes.windows(secret.len()).any(|window| window.eq_ignore_ascii_case(secret.as_bytes()))
+/// Whether `secret` stands in `bytes`, in any case.
+pub(crate) fn holds(bytes: &[u8], secret: &[u8]) -> bool {
+    bytes.windows(secret.len()).any(|window| window.eq_ignore_ascii_case(secret))
 }
 
 #[test]
@@ -78,12 +78,12 @@ fn no_stored_byte_shows_a_secret() {
             }
             for path in &places {
                 let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-                if let Some(secret) = secrets.iter().find(|secret| holds(&bytes, secret)) {
+                if let Some(secret) = secrets.iter().find(|secret| holds(&bytes, secret.as_bytes())) {
                     return Err(format!("{} holds {secret}", path.display()));
                 }
             }
         }
-        match secrets.iter().find(|secret| holds(log.as_bytes(), secret)) {
+        match secrets.iter().find(|secret| holds(log.as_bytes(), secret.as_bytes())) {
             Some(secret) => Err(format!("the log holds {secret}")),
             None => Ok(()),
         }

@@ -1,7 +1,8 @@
 //! The gateway itself, as an administrator runs it.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -25,6 +26,11 @@ pub(crate) enum Trust {
     /// It is the first one seen.
     FirstUse,
 }
+
+/// Everything that a session can be allowed to do on a target.
+const PERMISSIONS: &str = "view, pointer, keyboard, clipboard.to_target, clipboard.from_target, \
+    images.to_target, images.from_target, files.to_target, files.from_target, drives, printers, \
+    smart_cards, ports, audio.out, audio.in, camera, location, usb, resize, remote_apps, other_channels";
 
 /// A running gateway with one technician, `alice`, and one target, `desk`.
 pub(crate) struct Gateway {
@@ -60,15 +66,16 @@ impl Gateway {
         let certificate = Certificate::make(lab, "gateway")?;
         let configuration = format!(
             "data_dir: {data}\n\
-             listen: {{ vnc: 127.0.0.1:{port} }}\n\
+             listen: {{ {protocol}: 127.0.0.1:{port} }}\n\
              tls: {{ certificate: {certificate}, key: file:{key} }}\n\
-             vnc: {{ security: [{security}] }}\n\
+             {protocol}: {{ security: [{security}] }}\n\
              users:\n  - {{ name: alice, groups: [helpdesk] }}\n\
              targets:\n{target}\
              rules:\n  - name: helpdesk\n    groups: [helpdesk]\n    targets: [desk]\n    \
-             permissions: [view, pointer, keyboard, clipboard.to_target, clipboard.from_target, resize]\n    \
+             permissions: [{PERMISSIONS}]\n    \
              require: [recording]\n\
              log: {{ level: debug }}\n{more}",
+            protocol = target.protocol,
             data = lab.path("data").display(),
             certificate = certificate.file.display(),
             key = certificate.key.display(),
@@ -121,11 +128,19 @@ impl Gateway {
 
     /// What a technician with this ticket gives to this client.
     pub(crate) fn login(&self, client: Client, ticket: &Ticket) -> Login {
-        let long = client.gives_username();
+        let long = self.long_login(ticket);
+        if client.gives_username() {
+            return long;
+        }
+        Login { username: None, password: ticket.vnc_password.clone(), ..long }
+    }
+
+    /// What a technician with this ticket gives to a client that asks for a user name.
+    pub(crate) fn long_login(&self, ticket: &Ticket) -> Login {
         Login {
             port: self.port,
-            username: long.then(|| ticket.username.clone()),
-            password: if long { ticket.ticket.clone() } else { ticket.vnc_password.clone() },
+            username: Some(ticket.username.clone()),
+            password: ticket.ticket.clone(),
             authority: self.authority.clone(),
         }
     }
@@ -161,6 +176,41 @@ impl Gateway {
             }
             _ => Err(format!("one sealed recording was expected: {answers}")),
         }
+    }
+
+    /// The names of all recordings.
+    pub(crate) fn recordings(&self) -> Outcome<Vec<String>> {
+        let answers = self.json(&["recordings", "verify", "--all"])?;
+        let answers = answers.as_array().ok_or_else(|| format!("the verification is no list: {answers}"))?;
+        Ok(answers.iter().filter_map(|answer| answer["id"].as_str().map(str::to_owned)).collect())
+    }
+
+    /// Verifies that there is one recording, whose end is missing. Returns its name.
+    pub(crate) fn interrupted_recording(&self) -> Outcome<String> {
+        let answers = self.json(&["recordings", "verify", "--all"])?;
+        match (answers.as_array().map(Vec::as_slice), answers[0]["id"].as_str()) {
+            (Some([answer]), Some(id)) if answer["verdict"] == "intact_up_to" => Ok(id.to_owned()),
+            _ => Err(format!("one interrupted recording was expected: {answers}")),
+        }
+    }
+
+    /// Changes the configuration and has it read again.
+    pub(crate) fn reload(&mut self, old: &str, new: &str) -> Outcome {
+        let path = &self.configuration;
+        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        if !text.contains(old) {
+            return Err(format!("the configuration has no {old:?}"));
+        }
+        fs::write(path, text.replace(old, new)).map_err(|error| format!("{}: {error}", path.display()))?;
+        self.process.signal("HUP")?;
+        wait_for("the reload in the audit log", Duration::from_secs(5), || {
+            self.audit().ok()?.iter().any(|kind| kind == "config.reloaded").then_some(())
+        })
+    }
+
+    /// The certificate of the authority that signed what viewers are shown.
+    pub(crate) fn authority(&self) -> &Path {
+        &self.authority
     }
 
     /// The bytes that a recording keeps of a lane.
@@ -206,7 +256,10 @@ fn passerelle() -> Command {
 
 /// The target's entry in the configuration.
 fn describe(lab: &Lab, target: &Target, trust: Trust) -> Outcome<String> {
-    let mut text = format!("  - name: desk\n    protocol: vnc\n    address: 127.0.0.1:{}\n", target.port);
+    let mut text = format!(
+        "  - name: desk\n    protocol: {}\n    address: 127.0.0.1:{}\n",
+        target.protocol, target.port
+    );
     let credentials = &target.credentials;
     if let Some(password) = &credentials.password {
         let file = lab.write_secret("desk.password", password)?;

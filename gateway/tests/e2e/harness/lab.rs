@@ -55,6 +55,14 @@ impl Lab {
         Ok(path)
     }
 
+    /// A new folder that only its owner can use, as runtime folders have to be.
+    pub(crate) fn private_folder(&self, name: &str) -> Outcome<PathBuf> {
+        let path = self.subfolder(name)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(path)
+    }
+
     /// Writes a file that others can read.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Outcome<PathBuf> {
         let path = self.path(name);
@@ -173,9 +181,7 @@ impl Account {
 
     /// Makes a folder of its own for this account.
     pub(crate) fn folder(&self, lab: &Lab, name: &str) -> Outcome<PathBuf> {
-        let folder = lab.subfolder(name)?;
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
-            .map_err(|error| format!("{}: {error}", folder.display()))?;
+        let folder = lab.private_folder(name)?;
         read(Command::new("chown").arg(format!("{0}:{0}", self.name)).arg(&folder))?;
         Ok(folder)
     }

@@ -72,6 +72,13 @@ impl Picture {
         Ok(Self { width, height, rgb })
     }
 
+    /// A picture of pixels that are `0x00RRGGBB`, row by row.
+    pub(crate) fn from_pixels(width: usize, pixels: impl Iterator<Item = u32>) -> Self {
+        let rgb: Vec<[u8; 3]> =
+            pixels.map(|pixel| pixel.to_be_bytes()).map(|[_, r, g, b]| [r, g, b]).collect();
+        Self { width, height: rgb.len() / width.max(1), rgb }
+    }
+
     /// Writes a PNG file, for people to look at.
     pub(crate) fn save(&self, path: &Path) -> Outcome {
         let file = fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -1,6 +1,7 @@
 //! X displays: to draw on, to look at, to type on.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
@@ -27,6 +28,13 @@ impl Screen {
         let mut command = Command::new("Xvfb");
         command.args(["-screen", "0", &format!("{width}x{height}x24"), "-noreset"]);
         Self::start(lab, name, command)
+    }
+
+    /// A display that is a window, as large as the screen, of a Wayland desktop.
+    pub(crate) fn xwayland(lab: &Lab, runtime: &Path, socket: &Path) -> Outcome<Self> {
+        let mut command = Command::new("Xwayland");
+        command.arg("-noreset").env("XDG_RUNTIME_DIR", runtime).env("WAYLAND_DISPLAY", socket);
+        Self::start(lab, "xwayland", command)
     }
 
     /// Starts an X server that chooses its own display number, with `command` as its program and
@@ -59,7 +67,7 @@ impl Screen {
 
     /// What the display shows now, without its cursor.
     pub(crate) fn picture(&self) -> Outcome<Picture> {
-        Picture::xwd(&read(self.command("xwd").args(["-root", "-silent"]))?)
+        picture_of(&self.name)
     }
 
     /// Puts the pointer somewhere, clicks and types a line there.
@@ -76,4 +84,9 @@ impl Screen {
         read(self.command("xdotool").args(["type", "--delay", "40", "--", text]))?;
         read(self.command("xdotool").args(["key", "Return"])).map(drop)
     }
+}
+
+/// What a display shows now, without its cursor.
+pub(crate) fn picture_of(display: &str) -> Outcome<Picture> {
+    Picture::xwd(&read(Command::new("xwd").args(["-root", "-silent", "-display", display]))?)
 }

@@ -1,7 +1,8 @@
-//! Technicians: stock VNC clients that log in, type a line and show what they see.
+//! Technicians: stock VNC and RDP clients that log in, type a line and show what they see.
 
 mod gtkvnc;
 mod novnc;
+pub(crate) mod rdp;
 mod remmina;
 mod tigervnc;
 mod vncdotool;
@@ -17,7 +18,7 @@ use super::screen::{SIZE, Screen};
 /// Where a client points before it types: the middle, where the target's terminal is.
 const MIDDLE: (usize, usize) = (SIZE.0 / 2, SIZE.1 / 2);
 
-/// A kind of client and of login.
+/// A kind of VNC client and of login.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Client {
     /// TigerVNC's viewer with a password.

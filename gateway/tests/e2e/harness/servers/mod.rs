@@ -1,8 +1,12 @@
-//! Desktops to be helped: real VNC servers, each with something to look at and somewhere to type.
+//! Desktops to be helped: real VNC and RDP servers, each with something to look at and somewhere to type.
 
 mod content;
+mod grd;
+mod shadow;
 mod wayvnc;
+mod weston;
 mod x11vnc;
+mod xrdp;
 mod xvnc;
 
 use std::fs;
@@ -19,7 +23,7 @@ use super::wait::wait_for;
 
 pub(crate) use content::BACKGROUND;
 
-/// A kind of VNC server and of login.
+/// A kind of server and of login.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Server {
     /// TigerVNC's Xvnc without a login.
@@ -38,6 +42,16 @@ pub(crate) enum Server {
     Wayvnc,
     /// wayvnc with TLS, user name and password.
     WayvncX509Plain,
+    /// xrdp with TLS and an account of the system.
+    Xrdp,
+    /// FreeRDP's shadow server with NLA, on an existing display.
+    ShadowNla,
+    /// FreeRDP's shadow server with TLS and no login.
+    ShadowTls,
+    /// gnome-remote-desktop with NLA, on a Wayland desktop.
+    Grd,
+    /// Weston's own RDP, with TLS and no login.
+    Weston,
 }
 
 /// How to log in to a target.
@@ -53,7 +67,9 @@ pub(crate) struct Credentials {
 
 /// A running desktop.
 pub(crate) struct Target {
-    /// The port on the loopback interface that speaks RFB.
+    /// The protocol that it speaks, by the configuration's name for it.
+    pub(crate) protocol: &'static str,
+    /// The port on the loopback interface where viewers connect.
     pub(crate) port: u16,
     /// How to log in.
     pub(crate) credentials: Credentials,
@@ -66,6 +82,7 @@ pub(crate) struct Target {
 enum View {
     X(Screen),
     Wayland(wayvnc::Compositor),
+    Xrdp(xrdp::Session),
 }
 
 impl Target {
@@ -80,6 +97,11 @@ impl Target {
             Server::X11vnc => x11vnc::start(lab),
             Server::Wayvnc => wayvnc::start(lab, false),
             Server::WayvncX509Plain => wayvnc::start(lab, true),
+            Server::Xrdp => xrdp::start(lab),
+            Server::ShadowNla => shadow::start(lab, true),
+            Server::ShadowTls => shadow::start(lab, false),
+            Server::Grd => grd::start(lab),
+            Server::Weston => weston::start(lab),
         }
     }
 
@@ -88,6 +110,7 @@ impl Target {
         match &self.view {
             View::X(screen) => screen.picture(),
             View::Wayland(compositor) => compositor.picture(),
+            View::Xrdp(session) => session.picture(),
         }
     }
 
@@ -105,7 +128,7 @@ impl Target {
         fs::read_to_string(&self.typed).unwrap_or_default()
     }
 
-    /// The process that speaks RFB.
+    /// The process that speaks RFB or RDP.
     pub(crate) fn server(&mut self) -> Option<&mut Process> {
         match &mut self.view {
             View::X(screen) if self.processes.is_empty() => Some(screen.server()),

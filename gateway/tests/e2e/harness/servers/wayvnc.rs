@@ -98,5 +98,12 @@ pub(super) fn start(lab: &Lab, login: bool) -> Outcome<Target> {
     wait_for("the terminal showing itself", Duration::from_secs(15), || {
         compositor.picture().ok().filter(|picture| picture.share([0, 0, 0]) > 10.0)
     })?;
-    Ok(Target { port, credentials, typed, view: View::Wayland(compositor), processes: vec![server] })
+    Ok(Target {
+        protocol: "vnc",
+        port,
+        credentials,
+        typed,
+        view: View::Wayland(compositor),
+        processes: vec![server],
+    })
 }

@@ -27,5 +27,12 @@ pub(super) fn start(lab: &Lab) -> Outcome<Target> {
     let mut server = lab.start("x11vnc", &command)?;
     wait_listening(&mut server, port)?;
     let credentials = Credentials { password: Some(PASSWORD.to_owned()), ..Credentials::default() };
-    Ok(Target { port, credentials, typed, view: View::X(screen), processes: vec![server, terminal] })
+    Ok(Target {
+        protocol: "vnc",
+        port,
+        credentials,
+        typed,
+        view: View::X(screen),
+        processes: vec![server, terminal],
+    })
 }

@@ -40,7 +40,7 @@ pub(super) fn start(lab: &Lab, security: &str) -> Outcome<Target> {
     wait_listening(screen.server(), port)?;
     let typed = lab.path("typed");
     let terminal = content::x11(lab, &screen, &typed)?;
-    Ok(Target { port, credentials, typed, view: View::X(screen), processes: vec![terminal] })
+    Ok(Target { protocol: "vnc", port, credentials, typed, view: View::X(screen), processes: vec![terminal] })
 }
 
 /// A password in the form in which TigerVNC keeps it.
