@@ -67,6 +67,13 @@ pub trait Relay: Send {
 
     /// Replaces the permissions. Takes effect with the next message.
     fn set_permissions(&mut self, permissions: Permissions);
+
+    /// Tells of what was still under way, such as files of which only a part went through. To be called once, when the
+    /// session has ended, for whatever reason; there is no [`step`](Relay::step) after it. Nothing where a protocol's
+    /// notices never wait for an end.
+    fn finish(&mut self, notices: &mut Vec<Notice>) {
+        let _ = notices;
+    }
 }
 
 /// Why the gateway ends a session by itself, as far as the viewer is told.
@@ -165,7 +172,7 @@ pub enum Notice {
         /// Whether it was opened.
         opened: bool,
     },
-    /// A file went through whole, or as much of it as was asked for.
+    /// A file went through whole, or as much of it as did before it was closed or given up, or the session ended.
     File {
         /// Where it came from.
         from: Side,

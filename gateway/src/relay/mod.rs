@@ -184,6 +184,11 @@ where
             deadline.as_mut().reset(Instant::now() + FAREWELL);
         }
     };
+    let mut notices = Vec::new();
+    relay.finish(&mut notices);
+    for notice in notices {
+        observer.notice(notice);
+    }
     if let Some(words) = reason.farewell().and_then(|why| relay.farewell(why)) {
         let last_words = async {
             to_viewer.write_all(&downward.rest()).await?;

@@ -49,6 +49,11 @@ pub(super) trait ChannelFilter: Send + std::fmt::Debug {
     fn permissions_changed(&mut self, cx: &mut Context<'_>) {
         let _ = cx;
     }
+
+    /// The session has ended: tells of what was still under way.
+    fn finish(&mut self, notices: &mut Vec<Notice>) {
+        let _ = notices;
+    }
 }
 
 /// What a filter may look at and speak to.

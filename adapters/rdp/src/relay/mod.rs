@@ -234,6 +234,13 @@ impl Relay for RdpRelay {
             channel.permissions_changed(&mut cx);
         }
     }
+
+    fn finish(&mut self, notices: &mut Vec<Notice>) {
+        notices.append(&mut self.untold);
+        for channel in &mut self.statics {
+            channel.finish(notices);
+        }
+    }
 }
 
 impl fmt::Debug for RdpRelay {

@@ -101,6 +101,11 @@ impl<F: ChannelFilter> Rig<F> {
         self.filter.permissions_changed(&mut cx);
     }
 
+    /// The session ends.
+    pub(super) fn finish(&mut self) {
+        self.filter.finish(&mut self.notices);
+    }
+
     pub(super) fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }

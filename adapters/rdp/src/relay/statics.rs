@@ -281,6 +281,13 @@ impl Static {
             Filter::Dynamic(dynamic) => dynamic.permissions_changed(cx),
         }
     }
+
+    /// The session has ended: tells of what was still under way.
+    pub(super) fn finish(&mut self, notices: &mut Vec<Notice>) {
+        if let Filter::Messages(filter) = &mut self.filter {
+            filter.finish(notices);
+        }
+    }
 }
 
 /// Any of which opens the clipboard.

@@ -159,7 +159,7 @@ impl Files {
         }
     }
 
-    /// No more of the files may pass.
+    /// No more of the files may pass, or will.
     pub(super) fn forbid(&mut self, from: Side, notices: &mut Vec<Notice>) {
         self.abandon(from, notices, |_| true);
     }

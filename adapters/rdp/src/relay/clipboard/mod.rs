@@ -58,6 +58,12 @@ impl ChannelFilter for Clipboard {
     fn permissions_changed(&mut self, cx: &mut Context<'_>) {
         self.state.permissions_changed(cx);
     }
+
+    fn finish(&mut self, notices: &mut Vec<Notice>) {
+        for side in [Side::Viewer, Side::Target] {
+            self.state.source(side).files.forbid(side, notices);
+        }
+    }
 }
 
 /// What is known of both clipboards.

@@ -277,7 +277,7 @@ impl State {
                 let file = result.u32().ok_or(malformed("it names no file"))?;
                 let open = if print_job { Open::print_job(name) } else { Open::file(name, empty) };
                 if let Some(replaced) = self.open.insert((completion.device, file), open) {
-                    end(replaced, false, cx);
+                    replaced.end(false, cx.notices);
                 }
             }
             What::Close => {
@@ -286,7 +286,7 @@ impl State {
                     (*device, other.file) != key || matches!(other.what, What::Create { .. })
                 });
                 if let Some(open) = self.open.remove(&key) {
-                    end(open, true, cx);
+                    open.end(true, cx.notices);
                 }
             }
             What::Write { len } if !succeeded || result.u32() != Some(len) => {
@@ -377,12 +377,6 @@ impl State {
         let drive = self.devices.get(&device).map(|device| device.name.as_str()).unwrap_or_default();
         format!("{drive}{path}")
     }
-}
-
-/// A file is closed, or has to be given up.
-fn end(mut open: Open, closed: bool, cx: &mut Context<'_>) {
-    open.end_reading(cx.notices);
-    open.end_writing(closed, cx.notices);
 }
 
 /// Checks that a message has room for `len` bytes after its first `fixed` ones, and for little more.

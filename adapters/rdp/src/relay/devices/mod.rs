@@ -14,7 +14,7 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use passerelle_desktop::{Denied, Permission, Side};
+use passerelle_desktop::{Denied, Notice, Permission, Side};
 
 use self::announce::Device;
 use self::io::{Passing, Pending};
@@ -65,6 +65,12 @@ impl ChannelFilter for Devices {
 
     fn permissions_changed(&mut self, cx: &mut Context<'_>) {
         self.state.permissions_changed(cx);
+    }
+
+    fn finish(&mut self, notices: &mut Vec<Notice>) {
+        for (_, open) in std::mem::take(&mut self.state.open) {
+            open.end(false, notices);
+        }
     }
 }
 

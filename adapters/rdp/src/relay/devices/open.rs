@@ -122,6 +122,12 @@ impl Open {
         self.new_size = None;
     }
 
+    /// It is `closed`, or has to be given up: tells of what passed.
+    pub(super) fn end(mut self, closed: bool, notices: &mut Vec<Notice>) {
+        self.end_reading(notices);
+        self.end_writing(closed, notices);
+    }
+
     fn tell(&self, from: Side, bytes: u64, sha256: Option<[u8; 32]>, notices: &mut Vec<Notice>) {
         notices.push(Notice::File { from, by: self.by, name: self.name.clone(), bytes, sha256 });
     }

@@ -1,5 +1,6 @@
 mod capabilities;
 mod dynamic;
+mod finish;
 mod frame;
 mod graphics;
 mod hostile;

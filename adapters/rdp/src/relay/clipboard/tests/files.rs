@@ -197,6 +197,24 @@ fn an_abandoned_file_is_told_without_hash() {
 }
 
 #[test]
+fn files_under_way_are_told_when_the_session_ends() {
+    let mut rig = Rig::with_files(Side::Target, &[file("a", Some(100)), file("b", Some(100))]);
+    rig.read(Side::Target, 0, 0, &[1; 60], None);
+    rig.offer_files(Side::Viewer, &[file("c", Some(3000)), file("d", Some(10))]);
+    rig.read(Side::Viewer, 1, 0, &[2; 10], None);
+    rig.files();
+    // It breaks off in the middle of an answer.
+    rig.send(Side::Target, &range(5, 0, 0, 3000, None));
+    let answer = contents(5, &[3; 3000]);
+    let total = u32::try_from(answer.len()).unwrap();
+    let chunk = Chunk { total, first: true, last: false, data: &answer[..1012] };
+    assert_eq!(rig.chunk(Side::Viewer, chunk).unwrap(), Verdict::ForwardUnrecorded);
+    assert_eq!(rig.files(), []);
+    rig.finish();
+    assert_eq!(rig.files(), [passed(Side::Viewer, "c", 1000, None), passed(Side::Target, "a", 60, None)]);
+}
+
+#[test]
 fn a_locked_list_stays_readable_until_it_is_unlocked() {
     let from = Side::Target;
     let lock = |id| encode(ClipboardPdu::LockData(LockDataId(id)));

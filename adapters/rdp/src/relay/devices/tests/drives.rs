@@ -309,6 +309,23 @@ fn files_under_way_are_told_when_the_drive_goes_away() {
 }
 
 #[test]
+fn files_under_way_are_told_when_the_session_ends() {
+    let mut rig = Rig::with_file(CreateDisposition::FILE_CREATE);
+    rig.write(0, b"abc");
+    rig.read(0, 2, b"ab");
+    rig.done(&create(PRINTER, 6, CreateDisposition::FILE_OPEN_IF, ""), &created(PRINTER, 6, FILE + 1));
+    // The viewer takes no more of the print job.
+    let piece = write(PRINTER, FILE + 1, 7, 0, &[1; 2000]);
+    assert_eq!(rig.send(Side::Target, &piece), piece);
+    assert_eq!(rig.files(), []);
+    rig.finish();
+    let name = "Laser jet".to_owned();
+    let job = Notice::File { from: Side::Target, by: "printer", name, bytes: 2000, sha256: None };
+    let expected = [job, told(Side::Viewer, NAME, 2, None), told(Side::Target, NAME, 3, None)];
+    assert_eq!(rig.files(), expected);
+}
+
+#[test]
 fn content_needs_an_open_file() {
     let mut rig = Rig::with_devices();
     rig.refused(&read(DRIVE, FILE, 9, 0, 10), 9);
