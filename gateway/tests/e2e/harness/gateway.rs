@@ -222,16 +222,31 @@ impl Gateway {
         )
     }
 
-    /// The kinds of all events in the audit log, which is verified first.
-    pub(crate) fn audit(&self) -> Outcome<Vec<String>> {
+    /// All events in the audit log, which is verified first.
+    pub(crate) fn events(&self) -> Outcome<Vec<Value>> {
         self.cli(&["audit", "verify"])?;
         let lines = self.cli(&["audit", "tail", "-n", "1000", "--json"])?;
-        let kind = |line: &str| {
-            let event: Value =
-                serde_json::from_str(line).map_err(|error| format!("audit: {error}: {line}"))?;
-            event["kind"].as_str().map(str::to_owned).ok_or_else(|| format!("audit: no kind: {line}"))
+        let event = |line| serde_json::from_str(line).map_err(|error| format!("audit: {error}: {line}"));
+        lines.lines().map(event).collect()
+    }
+
+    /// The kinds of all events in the audit log.
+    pub(crate) fn audit(&self) -> Outcome<Vec<String>> {
+        let kind = |event: &Value| {
+            event["kind"].as_str().map(str::to_owned).ok_or_else(|| format!("audit: no kind: {event}"))
         };
-        lines.lines().map(kind).collect()
+        self.events()?.iter().map(kind).collect()
+    }
+
+    /// Checks that the audit log has an event of this kind with these details.
+    pub(crate) fn expect_event(&self, kind: &str, details: &[(&str, Value)]) -> Outcome {
+        let events = self.events()?;
+        let of_kind: Vec<&Value> = events.iter().filter(|event| event["kind"] == kind).collect();
+        let fits = |event: &&&Value| details.iter().all(|(name, value)| event["detail"][name] == *value);
+        match of_kind.iter().find(fits) {
+            Some(_) => Ok(()),
+            None => Err(format!("the audit log has no {kind} with {details:?}: {of_kind:?}")),
+        }
     }
 
     /// Checks that the audit log is intact and has events of these kinds, in this order.

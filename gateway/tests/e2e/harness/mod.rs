@@ -1,6 +1,7 @@
 //! Real servers, real clients and the gateway between them, each owned by the test that started it.
 
 pub(crate) mod clients;
+pub(crate) mod clipboard;
 pub(crate) mod gateway;
 pub(crate) mod lab;
 pub(crate) mod net;

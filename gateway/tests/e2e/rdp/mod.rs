@@ -1,5 +1,6 @@
 //! RDP, with stock clients and servers.
 
+mod channels;
 mod pairs;
 mod refusals;
 mod rendering;

@@ -113,6 +113,14 @@ impl Viewer {
         }
     }
 
+    /// The X display on which the client draws.
+    pub(crate) fn display(&self) -> Outcome<&str> {
+        match &self.window {
+            Window::Screen(screen) => Ok(&screen.name),
+            Window::File { .. } => Err("the client has no display to look at".into()),
+        }
+    }
+
     /// The client's own process.
     pub(crate) fn client(&mut self) -> Option<&mut Process> {
         self.processes.first_mut()

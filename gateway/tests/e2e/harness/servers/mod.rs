@@ -114,6 +114,23 @@ impl Target {
         }
     }
 
+    /// The X display of the desktop.
+    pub(crate) fn display(&self) -> Outcome<String> {
+        match &self.view {
+            View::X(screen) => Ok(screen.name.clone()),
+            View::Xrdp(session) => session.display(),
+            View::Wayland(_) => Err("the desktop is Wayland's".into()),
+        }
+    }
+
+    /// Runs a shell command as the user of the desktop and returns what it printed.
+    pub(crate) fn run(&self, script: &str) -> Outcome<String> {
+        match (&self.view, self.processes.first()) {
+            (View::Xrdp(session), Some(server)) => session.run(server, script),
+            _ => Err("only xrdp's desktop has a user of its own".into()),
+        }
+    }
+
     /// Waits until this line has been typed on the desktop.
     pub(crate) fn wait_typed(&self, line: &str) -> Outcome {
         let typed = || fs::read_to_string(&self.typed).unwrap_or_default();

@@ -8,7 +8,7 @@ use super::super::Outcome;
 use super::super::lab::{Account, Lab};
 use super::super::net::{free_port, wait_listening};
 use super::super::picture::Picture;
-use super::super::process::read;
+use super::super::process::{Process, read};
 use super::super::screen;
 use super::{Certificate, Credentials, Target, View, content};
 
@@ -18,6 +18,7 @@ const XORG: &str = "[Xorg]\nparam=/usr/lib/xorg/Xorg\nparam=-config\nparam=xrdp/
 
 /// The desktop that begins with the first login.
 pub(super) struct Session {
+    account: String,
     home: PathBuf,
 }
 
@@ -33,6 +34,21 @@ impl Session {
     /// What the desktop shows now, without its cursor.
     pub(super) fn picture(&self) -> Outcome<Picture> {
         screen::picture_of(&self.display()?)
+    }
+}
+
+impl Session {
+    /// Runs a shell command as the user who has logged in, where that user sees files.
+    pub(super) fn run(&self, server: &Process, script: &str) -> Outcome<String> {
+        let children = format!("/proc/{0}/task/{0}/children", server.id());
+        let children = fs::read_to_string(&children).map_err(|error| format!("{children}: {error}"))?;
+        let first = children.split_whitespace().next().ok_or("xrdp does not run")?;
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--target", first, "--mount", "--pid", "--", "setpriv", "--init-groups"])
+            .args(["--reuid", &self.account, "--regid", &self.account, "--", "sh", "-c"])
+            .arg(format!("cd ~{} && {{ {script}; }}", self.account));
+        read(&mut command).map(|printed| String::from_utf8_lossy(&printed).into_owned())
     }
 }
 
@@ -75,6 +91,7 @@ pub(super) fn start(lab: &Lab) -> Outcome<Target> {
     let mut server = lab.start("xrdp", &apart(lab, &account, &home, &sesman, &xrdp)?)?;
     wait_listening(&mut server, port)?;
     wait_listening(&mut server, sesman_port)?;
+    let session = Session { account: account.name.clone(), home };
     let credentials = Credentials {
         username: Some(account.name),
         password: Some(account.password),
@@ -85,7 +102,7 @@ pub(super) fn start(lab: &Lab) -> Outcome<Target> {
         port,
         credentials,
         typed,
-        view: View::Xrdp(Session { home }),
+        view: View::Xrdp(session),
         processes: vec![server],
     })
 }
