@@ -5,6 +5,36 @@
 //! more, in the release profile and with the feature `bench`, and hands over to it.
 
 #[cfg(feature = "bench")]
+mod bound;
+#[cfg(feature = "bench")]
+mod clock;
+#[cfg(feature = "bench")]
+mod content;
+#[cfg(feature = "bench")]
+mod figures;
+#[cfg(feature = "bench")]
+mod gateway;
+#[cfg(feature = "bench")]
+mod machine;
+#[cfg(feature = "bench")]
+mod options;
+#[cfg(feature = "bench")]
+mod peer;
+#[cfg(feature = "bench")]
+mod places;
+#[cfg(feature = "bench")]
+mod prepare;
+#[cfg(feature = "bench")]
+mod process;
+#[cfg(feature = "bench")]
+mod profile;
+#[cfg(feature = "bench")]
+mod progress;
+#[cfg(feature = "bench")]
+mod report;
+#[cfg(feature = "bench")]
+mod targets;
+#[cfg(feature = "bench")]
 mod vnc;
 
 use crate::shell::Outcome;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::clock;
+use crate::bench::clock;
 
 /// Bytes read at once.
 const PIECE: usize = 64 * 1024;

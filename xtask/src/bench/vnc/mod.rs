@@ -4,37 +4,27 @@
 //! Passerelle without and with recording. All of it runs on loopback, in processes that this one starts
 //! and ends. Ratios are taken within a round, since only they travel from machine to machine.
 
-mod bound;
 mod client;
-mod clock;
 mod delay;
 mod desktop;
-mod figures;
-mod gateway;
-mod machine;
-mod options;
 mod peers;
-mod places;
-mod process;
-mod profile;
-mod progress;
-mod report;
 mod scenarios;
 mod source;
 mod targets;
 
-use std::path::PathBuf;
+use anyhow::Result;
 
-use anyhow::{Context, Result, ensure};
-
+use crate::bench::figures::Figures;
+use crate::bench::options::{self, Benchmark, Options};
+use crate::bench::peer::{Line, Peer};
+use crate::bench::places::Places;
+use crate::bench::profile::Profile;
+use crate::bench::progress::Progress;
+use crate::bench::report::Report;
+use crate::bench::targets::verdicts;
+use crate::bench::{bound, content, machine, prepare};
 use desktop::Desktop;
-use figures::Figures;
-use options::Options;
-use peers::{Line, Peer, Peers, Target};
-use places::Places;
-use profile::Profile;
-use progress::Progress;
-use report::Report;
+use peers::{Peers, Target};
 use scenarios::Bench;
 use source::Source;
 
@@ -43,24 +33,51 @@ use crate::shell;
 /// The password of both Xvnc, which also the viewers of direct sessions type.
 const PASSWORD: &str = "vncpass1";
 
+/// What has to be installed besides what the desktops need.
+const OTHERS: [(&str, &str); 3] =
+    [("haproxy", "haproxy"), ("websockify", "websockify"), ("setpriv", "util-linux")];
+
+/// Its command line.
+const BENCHMARK: Benchmark = Benchmark {
+    name: "vnc",
+    compares: "direct, HAProxy, websockify and Passerelle",
+    scenarios: &[
+        ("raw", "full 1920x1080 Raw updates, one after the other"),
+        ("compressed", "full ZRLE and Tight updates, one after the other"),
+        ("paced", "ZRLE and Tight at 25 updates a second"),
+        ("round-trip", "1x1 updates"),
+        ("key", "from a key to its pixels in a terminal"),
+        ("picture", "from connecting to the first full picture, login included"),
+        ("connections", "logins a second"),
+        ("motion", "a 1280x720 region that moves at 10 frames a second"),
+        ("memory", "idle and active sessions"),
+    ],
+    minutes: (3, 15),
+    long_line: true,
+};
+
 /// Runs the benchmark that `arguments` name and prints its result.
 ///
 /// # Errors
 /// What is missing on this machine, or what failed, in a sentence. A target that is not met is no error.
 pub(crate) fn run(arguments: &[String]) -> shell::Outcome {
     if arguments.iter().any(|argument| argument == "--help") {
-        println!("{}", options::usage());
+        println!("{}", options::usage(&BENCHMARK));
         return Ok(());
     }
-    let options = Options::parse(arguments)?;
+    let options = Options::parse(arguments, &BENCHMARK)?;
     measure(options).map_err(|error| format!("{error:#}"))
 }
 
 fn measure(options: Options) -> Result<()> {
-    missing()?;
+    prepare::require(desktop::PROGRAMS.iter().chain(&content::PROGRAMS).chain(&OTHERS))?;
     let progress = Progress::new();
-    let machine = machine::facts();
-    let passerelle = passerelle(&options, &progress)?;
+    let machine = machine::facts(&[("haproxy", "-v"), ("Xvnc", "-version")]);
+    let passerelle = if options.without_passerelle {
+        None
+    } else {
+        Some(prepare::passerelle(options.passerelle.as_deref(), &progress)?)
+    };
     let parent = options.directory.clone().unwrap_or_else(std::env::temp_dir);
     let places = Places::create(&parent)?;
 
@@ -93,43 +110,17 @@ fn measure(options: Options) -> Result<()> {
         }
     }
     bench.progress.say("done");
-    let report = Report { machine, figures: &bench.figures, costs, shares };
+    let report = Report {
+        machine,
+        figures: &bench.figures,
+        verdicts: verdicts(&bench.figures, targets::TARGETS),
+        costs,
+        shares,
+    };
     if json {
         println!("{:#}", report.json());
     } else {
         println!("{}", report.markdown());
     }
     Ok(())
-}
-
-/// Refuses to start when a program is missing, and says in which package it is.
-fn missing() -> Result<()> {
-    let others = [("haproxy", "haproxy"), ("websockify", "websockify"), ("setpriv", "util-linux")];
-    let missing: Vec<String> = desktop::PROGRAMS
-        .iter()
-        .chain(&others)
-        .filter(|(program, _)| !shell::has(program))
-        .map(|(program, package)| format!("{program} (Debian package {package})"))
-        .collect();
-    ensure!(missing.is_empty(), "the benchmark needs what is not installed: {}", missing.join(", "));
-    Ok(())
-}
-
-/// The gateway's binary, built if none was given.
-fn passerelle(options: &Options, progress: &Progress) -> Result<Option<PathBuf>> {
-    if options.without_passerelle {
-        return Ok(None);
-    }
-    if let Some(given) = &options.passerelle {
-        ensure!(given.is_file(), "there is no binary at {}", given.display());
-        return Ok(Some(given.clone()));
-    }
-    progress.say("building the gateway");
-    let build = ["build", "--release", "--package", "passerelle", "--message-format", "json"];
-    let messages = shell::read(shell::cargo().args(build)).map_err(anyhow::Error::msg)?;
-    let executable = messages.lines().rev().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(PathBuf::from(message.get("executable")?.as_str()?))
-    });
-    Ok(Some(executable.context("cargo built no executable")?))
 }

@@ -1,59 +1,19 @@
-//! The ways from the viewer to a target that are compared.
+//! The ways from the viewer to a target, started.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::client::{Endpoint, Login, Wire};
 use super::delay;
-use super::gateway::{Gateway, Recording};
-use super::places::Places;
-use super::process::{Process, command, free_address};
-
-/// The round-trip time of the runs with a long line.
-pub(crate) const LONG_LINE: Duration = Duration::from_millis(40);
-
-/// A way to a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Peer {
-    /// No proxy.
-    Direct,
-    /// HAProxy in TCP mode.
-    Haproxy,
-    /// websockify, with the viewer's side in WebSocket frames.
-    Websockify,
-    /// Passerelle without recording.
-    Plain,
-    /// Passerelle with recording.
-    Recorded,
-    /// Passerelle with its recordings in a memory file system, which shows the disk's share.
-    RecordedInMemory,
-}
-
-impl Peer {
-    /// Those compared in every scenario.
-    pub(crate) const ALL: [Peer; 5] =
-        [Peer::Direct, Peer::Haproxy, Peer::Websockify, Peer::Plain, Peer::Recorded];
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Peer::Direct => "direct",
-            Peer::Haproxy => "HAProxy",
-            Peer::Websockify => "websockify",
-            Peer::Plain => "Passerelle",
-            Peer::Recorded => "Passerelle, recording",
-            Peer::RecordedInMemory => "Passerelle, recording to memory",
-        })
-    }
-}
+use crate::bench::gateway::{Gateway, Recording, Site};
+use crate::bench::peer::{LONG_LINE, Line, Peer};
+use crate::bench::places::Places;
+use crate::bench::process::{Process, command, free_address};
 
 /// A server behind the peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,15 +37,6 @@ impl Target {
             Target::Source => "source",
         }
     }
-}
-
-/// Where the line between the viewer and the peer is long or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Line {
-    /// Loopback.
-    Short,
-    /// [`LONG_LINE`] of round-trip time between the viewer and the peer.
-    Long,
 }
 
 /// Every peer, started.
@@ -142,12 +93,13 @@ impl Peers {
 
         let mut gateways = HashMap::new();
         if let Some(program) = passerelle {
+            let site = site(targets);
             for (peer, recording) in [
                 (Peer::Plain, Recording::Off),
                 (Peer::Recorded, Recording::On(places.disk.clone())),
                 (Peer::RecordedInMemory, Recording::On(places.memory.clone())),
             ] {
-                let gateway = Gateway::start(program, targets, &recording, directory)
+                let gateway = Gateway::start(program, &site, &recording, directory)
                     .with_context(|| format!("starting {peer}"))?;
                 addresses.extend(Target::ALL.map(|target| ((peer, target), gateway.address())));
                 gateways.insert(peer, gateway);
@@ -193,7 +145,7 @@ impl Peers {
             Line::Long => self.delayed.get(near).context("there is no long line")?,
         };
         let login = match self.gateways.get(&peer) {
-            Some(gateway) => Login::Password(gateway.ticket(target.name())?),
+            Some(gateway) => Login::Password(gateway.ticket(target.name())?.vnc_password),
             None => Login::Password(self.password.clone()),
         };
         let wire = if peer == Peer::Websockify { Wire::WebSocket } else { Wire::Tcp };
@@ -231,5 +183,20 @@ impl Peers {
     /// The gateway behind `peer`, if it is one.
     pub(crate) fn gateway(&self, peer: Peer) -> Option<&Gateway> {
         self.gateways.get(&peer)
+    }
+}
+
+/// What a gateway in front of `targets` has in its configuration.
+fn site(targets: &[(Target, SocketAddr)]) -> Site {
+    Site {
+        protocol: "vnc",
+        viewers: "vnc: { security: [vnc_auth] }\n".to_owned(),
+        targets: targets
+            .iter()
+            .map(|(target, address)| {
+                format!("{{ name: {}, protocol: vnc, address: \"{address}\" }}", target.name())
+            })
+            .collect(),
+        permissions: "view, pointer, keyboard",
     }
 }

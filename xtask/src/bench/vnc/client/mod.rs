@@ -14,7 +14,7 @@ pub(crate) use login::Login;
 pub(crate) use transport::Wire;
 use transport::{Sender, Transport};
 
-use super::clock;
+use crate::bench::clock;
 
 /// Raw encoding.
 pub(crate) const RAW: i32 = 0;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::{Bench, encodings};
+use crate::bench::clock::{self, milliseconds};
+use crate::bench::figures::{Key, quantile};
+use crate::bench::peer::Line;
 use crate::bench::vnc::client::{Endpoint, RAW, TIGHT, Viewer};
-use crate::bench::vnc::clock::{self, milliseconds};
-use crate::bench::vnc::figures::{Key, quantile};
-use crate::bench::vnc::peers::{Line, Target};
+use crate::bench::vnc::peers::Target;
 
 /// The key that is typed: `a`.
 const KEY: u32 = 0x61;

@@ -13,12 +13,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::client::{TIGHT, TIGHT_TUNING, Viewer, ZRLE};
-use super::desktop::{Content, Desktop};
-use super::figures::Figures;
-use super::options::Options;
-use super::peers::{Line, Peer, Peers, Target};
-use super::progress::Progress;
+use super::desktop::Desktop;
+use super::peers::{Peers, Target};
 use super::source::{Captured, Source};
+use crate::bench::content::Content;
+use crate::bench::figures::Figures;
+use crate::bench::options::Options;
+use crate::bench::peer::{Line, Peer};
+use crate::bench::progress::Progress;
 
 /// Everything that a scenario needs.
 pub(crate) struct Bench {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::{Bench, encoding_name, encodings};
+use crate::bench::clock;
+use crate::bench::content::Content;
+use crate::bench::figures::{Key, quantile};
+use crate::bench::peer::{Line, Peer};
 use crate::bench::vnc::client::{TIGHT, Viewer, ZRLE};
-use crate::bench::vnc::clock;
-use crate::bench::vnc::desktop::Content;
-use crate::bench::vnc::figures::{Key, quantile};
-use crate::bench::vnc::peers::{Line, Peer, Target};
+use crate::bench::vnc::peers::Target;
 
 /// Frames a second.
 const RATE: u32 = 10;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::{Bench, encodings};
+use crate::bench::clock;
+use crate::bench::figures::Key;
+use crate::bench::peer::{Line, Peer};
 use crate::bench::vnc::client::{Endpoint, TIGHT, Viewer};
-use crate::bench::vnc::clock;
-use crate::bench::vnc::figures::Key;
-use crate::bench::vnc::peers::{Line, Peer, Target};
+use crate::bench::vnc::peers::Target;
 
 /// Active sessions at a time, and updates a second of each.
 const ACTIVE: (usize, u32) = (10, 10);

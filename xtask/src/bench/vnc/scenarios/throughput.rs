@@ -5,11 +5,12 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{Bench, encoding_name, encodings};
+use crate::bench::clock;
+use crate::bench::content::Content;
+use crate::bench::figures::Key;
+use crate::bench::peer::{Line, Peer};
 use crate::bench::vnc::client::{Endpoint, RAW, TIGHT, Viewer, ZRLE};
-use crate::bench::vnc::clock;
-use crate::bench::vnc::desktop::Content;
-use crate::bench::vnc::figures::Key;
-use crate::bench::vnc::peers::{Line, Peer, Target};
+use crate::bench::vnc::peers::Target;
 
 /// Updates a second of the paced runs.
 const PACE: u32 = 25;

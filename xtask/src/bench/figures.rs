@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::peers::{Line, Peer};
+use super::peer::{Line, Peer};
 
 /// Which way is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 /// The CPU features on which hashing and sealing depend.
 const FEATURES: [&str; 6] = ["aes", "pclmulqdq", "vaes", "vpclmulqdq", "avx2", "sha_ni"];
 
-/// Facts about the machine and the compared programs.
-pub(crate) fn facts() -> Value {
+/// Facts about the machine, and the versions of `programs`, each with the argument that makes it say it.
+pub(crate) fn facts(programs: &[(&str, &str)]) -> Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
         cpu.lines().find_map(|line| {
@@ -30,8 +30,7 @@ pub(crate) fn facts() -> Value {
         "memory_gib": memory.map(|kib: u64| (kib + (1 << 19)) >> 20),
         "kernel": fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned()),
         "load_before": fs::read_to_string("/proc/loadavg").ok().and_then(|text| text.split(' ').next()?.parse::<f64>().ok()),
-        "haproxy": first_line("haproxy", "-v"),
-        "xvnc": first_line("Xvnc", "-version"),
+        "programs": programs.iter().filter_map(|(program, argument)| first_line(program, argument)).collect::<Vec<_>>(),
     })
 }
 

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::bound::Cost;
 use super::figures::{Better, Figure, Figures, Spread};
-use super::peers::{Line, Peer};
-use super::targets::{Verdict, verdicts};
+use super::peer::{Line, Peer};
+use super::targets::Verdict;
 
 /// What a run found out.
 pub(crate) struct Report<'a> {
@@ -15,6 +15,8 @@ pub(crate) struct Report<'a> {
     pub(crate) machine: Value,
     /// The figures.
     pub(crate) figures: &'a Figures,
+    /// The verdicts on its targets.
+    pub(crate) verdicts: Vec<Verdict>,
     /// What recording's steps cost by themselves.
     pub(crate) costs: Vec<Cost>,
     /// Shares of the recording gateway's CPU time under load, if it could be profiled.
@@ -30,22 +32,21 @@ impl Report<'_> {
         let mut text = String::new();
         let fact = |name: &str| match self.machine.get(name) {
             Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
             Some(other) => other.to_string(),
             None => "unknown".to_owned(),
         };
         // Writing to a String cannot fail.
         writeln!(
             text,
-            "Machine: {} cores, {} ({}), {} GiB, Linux {}, load {} before the run. {}; {}.\n",
+            "Machine: {} cores, {} ({}), {} GiB, Linux {}, load {} before the run. {}.\n",
             fact("cores"),
             fact("cpu"),
             fact("cpu_features"),
             fact("memory_gib"),
             fact("kernel"),
             fact("load_before"),
-            fact("haproxy"),
-            fact("xvnc")
+            fact("programs")
         )
         .ok();
         for (line, title) in [
@@ -78,7 +79,7 @@ impl Report<'_> {
             text.push_str(&ratios(self.figures, line));
         }
         text.push_str(&self.recording());
-        text.push_str(&targets(&verdicts(self.figures)));
+        text.push_str(&targets(&self.verdicts));
         text
     }
 
@@ -134,7 +135,8 @@ impl Report<'_> {
                 })
             })
             .collect();
-        let targets: Vec<Value> = verdicts(self.figures)
+        let targets: Vec<Value> = self
+            .verdicts
             .iter()
             .map(|verdict| {
                 json!({
@@ -234,7 +236,7 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::vnc::figures::Key;
+    use crate::bench::figures::Key;
 
     #[test]
     fn figures_become_rows() {
@@ -248,6 +250,7 @@ mod tests {
         let report = Report {
             machine: json!({ "cores": 2 }),
             figures: &figures,
+            verdicts: Vec::new(),
             costs: Vec::new(),
             shares: Vec::new(),
         };

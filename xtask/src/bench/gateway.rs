@@ -11,7 +11,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::clock;
-use super::peers::Target;
 use super::process::{Process, command, free_address};
 
 /// How long the gateway may take until commands can talk to it.
@@ -26,6 +25,28 @@ pub(crate) enum Recording {
     On(PathBuf),
 }
 
+/// What is in a gateway's configuration for one protocol.
+pub(crate) struct Site {
+    /// The protocol's name, as in `listen`.
+    pub(crate) protocol: &'static str,
+    /// Lines for viewers: their security, the gateway's certificate.
+    pub(crate) viewers: String,
+    /// A flow mapping for each target.
+    pub(crate) targets: Vec<String>,
+    /// What the technician may do, separated by commas.
+    pub(crate) permissions: &'static str,
+}
+
+/// What a technician was given.
+pub(crate) struct Ticket {
+    /// The user name that names the technician and the target.
+    pub(crate) username: String,
+    /// The secret.
+    pub(crate) ticket: String,
+    /// The secret in the form that VNC authentication takes.
+    pub(crate) vnc_password: String,
+}
+
 /// A running gateway.
 pub(crate) struct Gateway {
     process: Process,
@@ -37,13 +58,8 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts `program serve` in front of `targets`.
-    pub(crate) fn start(
-        program: &Path,
-        targets: &[(Target, SocketAddr)],
-        recording: &Recording,
-        parent: &Path,
-    ) -> Result<Self> {
+    /// Starts `program serve` for `site`.
+    pub(crate) fn start(program: &Path, site: &Site, recording: &Recording, parent: &Path) -> Result<Self> {
         let address = free_address()?;
         let name = format!("passerelle-{}", address.port());
         let directory = parent.join(&name);
@@ -57,7 +73,7 @@ impl Gateway {
             }
         };
         let configuration = directory.join("passerelle.yaml");
-        fs::write(&configuration, yaml(address, targets, recordings.as_deref(), &directory))?;
+        fs::write(&configuration, yaml(address, site, recordings.as_deref(), &directory))?;
         let mut serve = command(program, ["serve", "--config"]);
         serve.arg(&configuration);
         let mut gateway = Self {
@@ -99,8 +115,8 @@ impl Gateway {
         &self.process
     }
 
-    /// A fresh ticket for `target` in the form that VNC authentication takes.
-    pub(crate) fn ticket(&self, target: &str) -> Result<String> {
+    /// A fresh ticket for `target`.
+    pub(crate) fn ticket(&self, target: &str) -> Result<Ticket> {
         let output = Command::new(&self.program)
             .args(["ticket", "alice", target, "--json", "--config"])
             .arg(&self.configuration)
@@ -112,8 +128,15 @@ impl Gateway {
             String::from_utf8_lossy(&output.stderr).trim()
         );
         let printed: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-        let ticket = printed.get("vnc_password").and_then(serde_json::Value::as_str);
-        Ok(ticket.context("`passerelle ticket --json` printed no `vnc_password`")?.to_owned())
+        let text = |name: &str| {
+            let text = printed.get(name).and_then(serde_json::Value::as_str);
+            text.map(str::to_owned).with_context(|| format!("`passerelle ticket --json` printed no `{name}`"))
+        };
+        Ok(Ticket {
+            username: text("username")?,
+            ticket: text("ticket")?,
+            vnc_password: text("vnc_password")?,
+        })
     }
 
     /// Bytes that its recordings take so far, if it records.
@@ -131,29 +154,20 @@ impl Gateway {
     }
 }
 
-fn yaml(
-    address: SocketAddr,
-    targets: &[(Target, SocketAddr)],
-    recordings: Option<&Path>,
-    directory: &Path,
-) -> String {
-    let targets: String = targets
-        .iter()
-        .map(|(target, address)| {
-            format!("  - {{ name: {}, protocol: vnc, address: \"{address}\" }}\n", target.name())
-        })
-        .collect();
+fn yaml(address: SocketAddr, site: &Site, recordings: Option<&Path>, directory: &Path) -> String {
+    let Site { protocol, viewers, targets, permissions } = site;
+    let targets: String = targets.iter().map(|target| format!("  - {target}\n")).collect();
     let recording = match recordings {
         None => "{ policy: off }".to_owned(),
         Some(recordings) => format!("{{ policy: required, directory: \"{}\" }}", recordings.display()),
     };
     format!(
         "data_dir: \"{}\"\n\
-         listen: {{ vnc: \"{address}\" }}\n\
-         vnc: {{ security: [vnc_auth] }}\n\
+         listen: {{ {protocol}: \"{address}\" }}\n\
+         {viewers}\
          users:\n  - {{ name: alice, groups: [helpdesk] }}\n\
          targets:\n{targets}\
-         rules:\n  - {{ name: bench, groups: [helpdesk], targets: [\"*\"], permissions: [view, pointer, keyboard] }}\n\
+         rules:\n  - {{ name: bench, groups: [helpdesk], targets: [\"*\"], permissions: [{permissions}] }}\n\
          tickets: {{ life: 10m }}\n\
          recording: {recording}\n\
          limits: {{ per_technician: 1000, per_target: 1000, sessions: 1000 }}\n\

@@ -2,23 +2,24 @@
 
 use std::path::PathBuf;
 
-/// The scenarios that `--only` takes, with what each measures.
-pub(crate) const SCENARIOS: [(&str, &str); 9] = [
-    ("raw", "full 1920x1080 Raw updates, one after the other"),
-    ("compressed", "full ZRLE and Tight updates, one after the other"),
-    ("paced", "ZRLE and Tight at 25 updates a second"),
-    ("round-trip", "1x1 updates"),
-    ("key", "from a key to its pixels in a terminal"),
-    ("picture", "from connecting to the first full picture, login included"),
-    ("connections", "logins a second"),
-    ("motion", "a 1280x720 region that moves at 10 frames a second"),
-    ("memory", "idle and active sessions"),
-];
+/// What the command line of one benchmark has of its own.
+pub(crate) struct Benchmark {
+    /// Its name, the first argument.
+    pub(crate) name: &'static str,
+    /// What it compares, for the usage.
+    pub(crate) compares: &'static str,
+    /// The scenarios that `--only` takes, with what each measures.
+    pub(crate) scenarios: &'static [(&'static str, &'static str)],
+    /// Minutes of a quick run and of a full one.
+    pub(crate) minutes: (u32, u32),
+    /// Whether there are runs over a long line.
+    pub(crate) long_line: bool,
+}
 
-/// Options of `cargo xtask bench vnc`.
+/// Options of `cargo xtask bench`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// About three minutes instead of about fifteen.
+    /// Fewer and shorter rounds.
     pub(crate) quick: bool,
     /// JSON instead of Markdown.
     pub(crate) json: bool,
@@ -35,34 +36,34 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What `arguments` say.
+    /// What `arguments` say to `benchmark`.
     ///
     /// # Errors
     /// One sentence about the argument that is not understood, and the usage.
-    pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
+    pub(crate) fn parse(arguments: &[String], benchmark: &Benchmark) -> Result<Self, String> {
         let mut options = Self::default();
         let mut rest = arguments.iter();
-        if rest.next().map(String::as_str) != Some("vnc") {
-            return Err(usage());
+        if rest.next().map(String::as_str) != Some(benchmark.name) {
+            return Err(usage(benchmark));
         }
         while let Some(argument) = rest.next() {
             let mut value =
-                || rest.next().ok_or_else(|| format!("`{argument}` needs a value\n\n{}", usage()));
+                || rest.next().ok_or_else(|| format!("`{argument}` needs a value\n\n{}", usage(benchmark)));
             match argument.as_str() {
                 "--quick" => options.quick = true,
                 "--json" => options.json = true,
-                "--short-line" => options.short_line = true,
+                "--short-line" if benchmark.long_line => options.short_line = true,
                 "--without-passerelle" => options.without_passerelle = true,
                 "--passerelle" => options.passerelle = Some(value()?.into()),
                 "--directory" => options.directory = Some(value()?.into()),
                 "--only" => {
                     let name = value()?;
-                    if !SCENARIOS.iter().any(|(known, _)| known == name) {
-                        return Err(format!("there is no scenario `{name}`\n\n{}", usage()));
+                    if !benchmark.scenarios.iter().any(|(known, _)| known == name) {
+                        return Err(format!("there is no scenario `{name}`\n\n{}", usage(benchmark)));
                     }
                     options.only.push(name.clone());
                 }
-                other => return Err(format!("`{other}` is not understood\n\n{}", usage())),
+                other => return Err(format!("`{other}` is not understood\n\n{}", usage(benchmark))),
             }
         }
         Ok(options)
@@ -80,19 +81,21 @@ impl Options {
 }
 
 /// What `--help` prints.
-pub(crate) fn usage() -> String {
+pub(crate) fn usage(benchmark: &Benchmark) -> String {
+    let Benchmark { name, compares, scenarios, minutes: (quick, full), long_line } = benchmark;
     let scenarios: String =
-        SCENARIOS.iter().map(|(name, what)| format!("         {name:12} {what}\n")).collect();
+        scenarios.iter().map(|(name, what)| format!("         {name:12} {what}\n")).collect();
+    let line =
+        if *long_line { "  --short-line           without the runs over a line of 40 ms\n" } else { "" };
     format!(
         "\
-Usage: cargo xtask bench vnc [OPTIONS]
+Usage: cargo xtask bench {name} [OPTIONS]
 
-Compares direct, HAProxy, websockify and Passerelle, without and with recording, in one run.
+Compares {compares}, without and with recording, in one run.
 
-  --quick                about three minutes instead of about fifteen
+  --quick                about {quick} minutes instead of about {full}
   --only SCENARIO        may be given several times:
-{scenarios}  --short-line           without the runs over a line of 40 ms
-  --json                 JSON instead of Markdown
+{scenarios}{line}  --json                 JSON instead of Markdown
   --passerelle PATH      this binary instead of a release build of the tree
   --without-passerelle   the other peers only
   --directory PATH       where recordings and logs go"
@@ -103,8 +106,16 @@ Compares direct, HAProxy, websockify and Passerelle, without and with recording,
 mod tests {
     use super::*;
 
+    const BENCHMARK: Benchmark = Benchmark {
+        name: "vnc",
+        compares: "all",
+        scenarios: &[("raw", "Raw"), ("key", "keys"), ("paced", "paces")],
+        minutes: (3, 15),
+        long_line: true,
+    };
+
     fn parse(line: &str) -> Result<Options, String> {
-        Options::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        Options::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>(), &BENCHMARK)
     }
 
     #[test]
