@@ -24,6 +24,7 @@ Usage: cargo xtask COMMAND
        -- ARGS         are handed to the test runner
   demo [ARGS...]       builds the gateway and runs `passerelle demo ARGS`
   bench vnc [OPTIONS]  compares the gateway with no proxy, HAProxy and websockify (--help names the options)
+  bench rdp [OPTIONS]  compares it with no proxy and HAProxy
   fuzz [TARGET...]     fuzzes the parsers with cargo-fuzz (--list names the targets)
        --seconds N     how long, shared by all targets (default: 60)
 ";

@@ -31,6 +31,8 @@ mod profile;
 #[cfg(feature = "bench")]
 mod progress;
 #[cfg(feature = "bench")]
+mod rdp;
+#[cfg(feature = "bench")]
 mod report;
 #[cfg(feature = "bench")]
 mod targets;
@@ -42,7 +44,11 @@ use crate::shell::Outcome;
 /// Runs the benchmark that `arguments` name.
 #[cfg(feature = "bench")]
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    vnc::run(arguments)
+    match arguments.first().map(String::as_str) {
+        Some("rdp") => rdp::run(arguments),
+        Some("vnc") => vnc::run(arguments),
+        _ => Err("say which benchmark: `bench rdp` or `bench vnc` (--help names the options)".to_owned()),
+    }
 }
 
 /// Hands over to an xtask that has the benchmark.

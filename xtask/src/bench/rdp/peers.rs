@@ -1,0 +1,160 @@
+//! The ways from the viewer to a target, started.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::server::{PASSWORD, USERNAME};
+use crate::bench::gateway::{Gateway, Recording, Site};
+use crate::bench::peer::Peer;
+use crate::bench::process::{Process, command, free_address};
+
+/// A server behind the peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Target {
+    /// One with a terminal.
+    Terminal,
+    /// One with a moving picture.
+    Motion,
+}
+
+impl Target {
+    const ALL: [Target; 2] = [Target::Terminal, Target::Motion];
+
+    /// Its name in the gateway's configuration.
+    fn name(self) -> &'static str {
+        match self {
+            Target::Terminal => "terminal",
+            Target::Motion => "motion",
+        }
+    }
+}
+
+/// Where a viewer connects, and as whom.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) address: SocketAddr,
+    pub(crate) username: String,
+    pub(crate) password: String,
+}
+
+/// Every peer, started.
+pub(crate) struct Peers {
+    haproxy: Process,
+    gateways: HashMap<Peer, Gateway>,
+    addresses: HashMap<(Peer, Target), SocketAddr>,
+}
+
+impl Peers {
+    /// Starts HAProxy in front of `targets`, and the gateways when there is a `passerelle` to run.
+    pub(crate) fn start(
+        targets: &[(Target, SocketAddr)],
+        passerelle: Option<&Path>,
+        directory: &Path,
+    ) -> Result<Self> {
+        let mut addresses: HashMap<_, _> =
+            targets.iter().map(|(target, address)| ((Peer::Direct, *target), *address)).collect();
+        let mut configuration =
+            "global\n nbthread 1\n maxconn 2000\ndefaults\n mode tcp\n timeout connect 5s\n \
+             timeout client 1h\n timeout server 1h\n"
+                .to_owned();
+        let mut fronts = Vec::new();
+        for (target, address) in targets {
+            let front = free_address()?;
+            writeln!(configuration, "listen {}\n bind {front}\n server s {address}", target.name())?;
+            addresses.insert((Peer::Haproxy, *target), front);
+            fronts.push(front);
+        }
+        let file = directory.join("haproxy.cfg");
+        fs::write(&file, configuration)?;
+        let mut program = command("haproxy", ["-db", "-f"]);
+        program.arg(&file);
+        let mut haproxy = Process::start("haproxy", program, directory)?;
+        for front in fronts {
+            haproxy.wait_listening(front)?;
+        }
+
+        let mut gateways = HashMap::new();
+        if let Some(program) = passerelle {
+            let site = site(targets);
+            for (peer, recording) in
+                [(Peer::Plain, Recording::Off), (Peer::Recorded, Recording::On(directory.to_owned()))]
+            {
+                let gateway = Gateway::start(program, &site, &recording, directory)
+                    .with_context(|| format!("starting {peer}"))?;
+                addresses.extend(Target::ALL.map(|target| ((peer, target), gateway.address())));
+                gateways.insert(peer, gateway);
+            }
+        }
+        Ok(Self { haproxy, gateways, addresses })
+    }
+
+    /// The peers that run.
+    pub(crate) fn running(&self) -> Vec<Peer> {
+        let mut peers = vec![Peer::Direct, Peer::Haproxy];
+        peers.extend([Peer::Plain, Peer::Recorded].iter().filter(|peer| self.gateways.contains_key(peer)));
+        peers
+    }
+
+    /// Where a viewer connects to reach `target`, with a fresh ticket where one is needed.
+    pub(crate) fn endpoint(&self, peer: Peer, target: Target) -> Result<Endpoint> {
+        let address = self.addresses.get(&(peer, target)).with_context(|| format!("{peer} does not run"))?;
+        let (username, password) = match self.gateways.get(&peer) {
+            Some(gateway) => {
+                let ticket = gateway.ticket(target.name())?;
+                (ticket.username, ticket.ticket)
+            }
+            None => (USERNAME.to_owned(), PASSWORD.to_owned()),
+        };
+        Ok(Endpoint { address: *address, username, password })
+    }
+
+    /// Starts the process between viewer and targets anew, so that it holds no memory of earlier sessions.
+    pub(crate) fn restart(&mut self, peer: Peer) -> Result<()> {
+        match (peer, self.gateways.get_mut(&peer)) {
+            (_, Some(gateway)) => gateway.restart(),
+            (Peer::Haproxy, None) => {
+                let front = self.addresses.get(&(Peer::Haproxy, Target::Terminal));
+                self.haproxy.restart(*front.context("HAProxy listens nowhere")?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The process that stands between viewer and target; none for the direct way.
+    pub(crate) fn process(&self, peer: Peer) -> Option<&Process> {
+        match peer {
+            Peer::Haproxy => Some(&self.haproxy),
+            gateway => self.gateways.get(&gateway).map(Gateway::process),
+        }
+    }
+
+    /// The gateway behind `peer`, if it is one.
+    pub(crate) fn gateway(&self, peer: Peer) -> Option<&Gateway> {
+        self.gateways.get(&peer)
+    }
+}
+
+/// What a gateway in front of `targets` has in its configuration. It logs in to them with NLA, and viewers
+/// log in to it with NLA, as they do without it. The servers' certificates are as good as any here.
+fn site(targets: &[(Target, SocketAddr)]) -> Site {
+    Site {
+        protocol: "rdp",
+        viewers: "tls: { self_signed: true }\nrdp: { security: [nla] }\n".to_owned(),
+        targets: targets
+            .iter()
+            .map(|(target, address)| {
+                format!(
+                    "{{ name: {}, protocol: rdp, address: \"{address}\", security: [nla], \
+                     credentials: {{ username: {USERNAME}, password: {PASSWORD} }}, tls: {{ verify: insecure }} }}",
+                    target.name()
+                )
+            })
+            .collect(),
+        permissions: "view, pointer, keyboard, resize, clipboard.to_target, clipboard.from_target, audio.out",
+    }
+}

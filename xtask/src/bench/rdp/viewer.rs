@@ -1,0 +1,140 @@
+//! The viewer: xfreerdp with its default flags, on a display whose pixels are read.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::display::{Area, Display, SIZE};
+use super::peers::Endpoint;
+use crate::bench::clock::{self, milliseconds};
+use crate::bench::process::{Process, command};
+
+/// How long a viewer may take for its first picture, or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a key may take to show.
+const KEY_PATIENCE: Duration = Duration::from_secs(3);
+/// How often pixels are looked at.
+const GLANCE: Duration = Duration::from_micros(300);
+
+/// A running viewer.
+pub(crate) struct Viewer {
+    process: Process,
+}
+
+impl Viewer {
+    /// Starts it, to connect to `endpoint`.
+    pub(crate) fn start(endpoint: &Endpoint, display: &Display, directory: &Path) -> Result<Self> {
+        Ok(Self { process: Process::start("xfreerdp", xfreerdp(endpoint, display, directory), directory)? })
+    }
+
+    /// Starts it on a black screen and returns it with the milliseconds after which the screen was filled.
+    pub(crate) fn connect(endpoint: &Endpoint, display: &Display, directory: &Path) -> Result<(Self, f64)> {
+        let deadline = clock::now() + PATIENCE;
+        while display.corners_black()? != Some(true) {
+            ensure!(clock::now() < deadline, "the last viewer's window does not go away");
+            thread::sleep(Duration::from_millis(5));
+        }
+        let began = clock::now();
+        let mut viewer = Self::start(endpoint, display, directory)?;
+        while display.corners_black()? != Some(false) {
+            viewer.must_run()?;
+            ensure!(clock::now() < began + PATIENCE, "there is no picture after {PATIENCE:?}");
+            thread::sleep(GLANCE);
+        }
+        Ok((viewer, milliseconds(clock::now().duration_since(began))))
+    }
+
+    /// An error when it has ended.
+    pub(crate) fn must_run(&mut self) -> Result<()> {
+        match self.process.ended()? {
+            Some(status) => bail!("the viewer ended with {status}: {}", self.process.log_tail()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The milliseconds that a viewer takes to log in to `endpoint` and to leave. Whether it got in does not
+/// matter here: with nobody at the address this is the time that it takes to start.
+pub(crate) fn log_in(endpoint: &Endpoint, display: &Display, directory: &Path) -> Result<(f64, bool)> {
+    let mut program = xfreerdp(endpoint, display, directory);
+    program.arg("+auth-only");
+    let began = clock::now();
+    let mut process = Process::start("xfreerdp", program, directory)?;
+    loop {
+        if let Some(status) = process.ended()? {
+            return Ok((milliseconds(clock::now().duration_since(began)), status.success()));
+        }
+        ensure!(clock::now() < began + PATIENCE, "the viewer does not end after its login");
+        thread::sleep(GLANCE);
+    }
+}
+
+fn xfreerdp(endpoint: &Endpoint, display: &Display, directory: &Path) -> Command {
+    let Endpoint { address, username, password } = endpoint;
+    let mut xfreerdp = command("xfreerdp", [format!("/v:{address}"), format!("/u:{username}")]);
+    xfreerdp
+        .args([format!("/p:{password}"), format!("/size:{}x{}", SIZE.0, SIZE.1)])
+        .args(["/sec:nla", "/cert:ignore", "-decorations", "/log-level:ERROR"])
+        .env("DISPLAY", display.name())
+        .env("HOME", directory)
+        .env("XDG_CONFIG_HOME", directory);
+    xfreerdp
+}
+
+/// An endpoint that leads through `address`.
+pub(crate) fn through(endpoint: Endpoint, address: SocketAddr) -> Endpoint {
+    Endpoint { address, ..endpoint }
+}
+
+/// Keys and a pointer on a display: xdotool, which does each line that it is given at once.
+pub(crate) struct Hands {
+    child: Child,
+    lines: ChildStdin,
+}
+
+impl Hands {
+    /// Puts the pointer over the terminal.
+    pub(crate) fn start(display: &Display) -> Result<Self> {
+        let mut child = Command::new("xdotool")
+            .arg("-")
+            .env("DISPLAY", display.name())
+            .stdin(Stdio::piped())
+            .spawn()
+            .context("cannot start xdotool")?;
+        let lines = child.stdin.take().context("xdotool has no input")?;
+        let mut hands = Self { child, lines };
+        hands.act("mousemove 300 200")?;
+        Ok(hands)
+    }
+
+    /// The milliseconds from pressing a key to a change within `area`; none when nothing changed.
+    pub(crate) fn press(&mut self, display: &Display, area: Area) -> Result<Option<f64>> {
+        let before = display.fingerprint(area)?;
+        let began = clock::now();
+        self.act("key --delay 0 a")?;
+        while clock::now() < began + KEY_PATIENCE {
+            if display.fingerprint(area)? != before {
+                return Ok(Some(milliseconds(clock::now().duration_since(began))));
+            }
+            thread::sleep(GLANCE);
+        }
+        Ok(None)
+    }
+
+    fn act(&mut self, line: &str) -> Result<()> {
+        writeln!(self.lines, "{line}").context("xdotool ended")
+    }
+}
+
+impl Drop for Hands {
+    fn drop(&mut self) {
+        // It may have ended with its display.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
