@@ -61,9 +61,12 @@ impl Display {
         let number = free_display()?;
         let (width, height) = SIZE;
         let mut xvfb = command("Xvfb", [&format!(":{number}"), "-fbdir"]);
-        xvfb.arg(&directory)
-            .args(["-screen", "0", &format!("{width}x{height}x24")])
-            .args(["-nolisten", "tcp", "-ac", "-noreset"]);
+        xvfb.arg(&directory).args(["-screen", "0", &format!("{width}x{height}x24")]).args([
+            "-nolisten",
+            "tcp",
+            "-ac",
+            "-noreset",
+        ]);
         let server = Process::start("xvfb", xvfb, &directory)?;
         let socket = format!("/tmp/.X11-unix/X{number}");
         let deadline = clock::now() + PATIENCE;

@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &[String]) -> shell::Outcome {
 fn measure(options: Options) -> Result<()> {
     prepare::require(PROGRAMS.iter().chain(&content::PROGRAMS))?;
     let progress = Progress::new();
-    let machine = machine::facts(&[("haproxy", "-v"), ("xfreerdp", "--version")]);
+    let machine = machine::facts(&[("haproxy", "-v")]);
     let passerelle = if options.without_passerelle {
         None
     } else {

@@ -34,12 +34,14 @@ impl Target {
     }
 }
 
-/// Where a viewer connects, and as whom.
+/// Where a viewer connects, as whom, and how.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     pub(crate) username: String,
     pub(crate) password: String,
+    /// Flags of the viewer beside its default ones.
+    pub(crate) flags: &'static [&'static str],
 }
 
 /// Every peer, started.
@@ -110,7 +112,7 @@ impl Peers {
             }
             None => (USERNAME.to_owned(), PASSWORD.to_owned()),
         };
-        Ok(Endpoint { address: *address, username, password })
+        Ok(Endpoint { address: *address, username, password, flags: &[] })
     }
 
     /// Starts the process between viewer and targets anew, so that it holds no memory of earlier sessions.
@@ -150,7 +152,7 @@ fn site(targets: &[(Target, SocketAddr)]) -> Site {
             .map(|(target, address)| {
                 format!(
                     "{{ name: {}, protocol: rdp, address: \"{address}\", security: [nla], \
-                     credentials: {{ username: {USERNAME}, password: {PASSWORD} }}, tls: {{ verify: insecure }} }}",
+                     credentials: {{ username: {USERNAME}, password: \"insecure-inline:{PASSWORD}\" }}, tls: {{ verify: insecure }} }}",
                     target.name()
                 )
             })

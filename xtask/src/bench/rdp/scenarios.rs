@@ -12,13 +12,12 @@ use super::display::{Area, Display};
 use super::meter::Meter;
 use super::peers::{Endpoint, Peers, Target};
 use super::server::Server;
-use super::viewer::{Hands, Viewer, log_in, through};
+use super::viewer::{Hands, Login, Viewer, fail_to_log_in, through};
 use crate::bench::clock;
 use crate::bench::content::Content;
 use crate::bench::figures::{Figures, Key, quantile};
 use crate::bench::options::Options;
 use crate::bench::peer::{Line, Peer};
-use crate::bench::process::free_address;
 use crate::bench::progress::Progress;
 
 /// The name of a figure that its target names too.
@@ -27,8 +26,13 @@ pub(crate) const LESS_HANDSHAKE: &str = "first picture less the second handshake
 const RATE: u32 = 10;
 /// The terminal, on the target's screen and the viewer's.
 const TERMINAL: Area = Area { x: 100, y: 100, width: 484, height: 316 };
-/// A part of the moving picture that always moves, small enough to be drawn at once.
-const MOVING: Area = Area { x: 608, y: 328, width: 64, height: 64 };
+/// A part of the moving picture in which every frame differs from the one before.
+const MOVING: Area = Area { x: 0, y: 0, width: 400, height: 300 };
+/// A picture is drawn in pieces. Changes that are closer together than this are one picture: frames are 100 ms
+/// apart.
+const DRAWING: Duration = Duration::from_millis(45);
+/// What viewers are told beside their default flags when the picture moves, and what that is called.
+const FLAGS: [(&[&str], &str); 2] = [(&[], "default flags"), (&["/gfx"], "/gfx")];
 
 /// Everything that a scenario needs.
 pub(crate) struct Bench {
@@ -72,13 +76,11 @@ impl Bench {
         }
         let rounds = self.options.pick(15, 3);
         self.interleave("first picture", rounds, |bench, peer| {
-            let nobody = Endpoint { address: free_address()?, username: "nobody".into(), password: "x".into() };
-            let (start, _) = log_in(&nobody, &bench.screen, &bench.directory)?;
             let direct = bench.peers.endpoint(Peer::Direct, Target::Terminal)?;
-            let (login, succeeded) = log_in(&direct, &bench.screen, &bench.directory)?;
-            ensure!(succeeded, "the target refused the viewer");
-            let handshake = (login - start).max(0.0);
+            let Login { start, handshake } = fail_to_log_in(direct, &bench.screen, &bench.directory)?;
 
+            // The server is still busy with the viewer that it turned away.
+            thread::sleep(Duration::from_secs(1));
             let endpoint = bench.peers.endpoint(peer, Target::Terminal)?;
             let (viewer, took) = Viewer::connect(&endpoint, &bench.screen, &bench.directory)?;
             drop(viewer);
@@ -126,18 +128,27 @@ impl Bench {
         }
         let (rounds, seconds) = (self.options.pick(3, 1), self.options.pick(20, 5));
         self.motion.show(Some(Content::Motion(RATE)))?;
-        let what = format!("1280x720 at {RATE}/s for {seconds} s");
-        self.interleave(&what, rounds, |bench, peer| bench.watch(peer, Duration::from_secs(seconds)))?;
+        for (flags, name) in FLAGS {
+            let what = format!("1280x720 at {RATE}/s for {seconds} s, {name}");
+            let during = Duration::from_secs(seconds);
+            self.interleave(&what, rounds, |bench, peer| bench.watch(peer, flags, name, during))?;
+        }
         self.motion.show(None)
     }
 
-    fn watch(&mut self, peer: Peer, during: Duration) -> Result<()> {
+    fn watch(
+        &mut self,
+        peer: Peer,
+        flags: &'static [&'static str],
+        name: &str,
+        during: Duration,
+    ) -> Result<()> {
         self.peers.restart(peer)?;
         let endpoint = self.peers.endpoint(peer, Target::Motion)?;
         let idle = self.peers.process(peer).map(|process| process.resident_kib());
         let recorded_before = self.peers.gateway(peer).and_then(|gateway| gateway.recorded_bytes());
         let meter = Meter::start(endpoint.address)?;
-        let endpoint = through(endpoint, meter.address());
+        let endpoint = Endpoint { flags, ..through(endpoint, meter.address()) };
         let (mut viewer, _) = Viewer::connect(&endpoint, &self.screen, &self.directory)?;
         let connected = clock::now();
         thread::sleep(Duration::from_secs(2));
@@ -145,11 +156,14 @@ impl Bench {
         let cpu = |bench: &Self| bench.peers.process(peer).map(|process| process.cpu_seconds());
         let (received, used, began) = (meter.to_viewer(), cpu(self), clock::now());
         let (mut pictures, mut memory, mut sample) = (0u32, Vec::new(), began);
-        let mut shown = self.screen.fingerprint(MOVING)?;
+        let (mut shown, mut drawn) = (self.screen.fingerprint(MOVING)?, began);
         while clock::now() < began + during {
             thread::sleep(Duration::from_millis(5));
             let now = self.screen.fingerprint(MOVING)?;
-            pictures += u32::from(now != shown);
+            if now != shown && clock::now() >= drawn {
+                pictures += 1;
+                drawn = clock::now() + DRAWING;
+            }
             shown = now;
             if clock::now() >= sample {
                 memory.extend(self.peers.process(peer).map(|process| process.resident_kib()));
@@ -167,20 +181,32 @@ impl Bench {
         let mut enter = |key: Key, value: f64| self.figures.enter(key, peer, value);
         let mebibyte = f64::from(1 << 20);
         let pictures = f64::from(pictures);
-        enter(Key::more("motion", "motion: pictures", "1/s", Line::Short), pictures / minutes / 60.0);
-        enter(less("motion", "motion: to the viewer", "MiB/min"), received / minutes / mebibyte);
-        enter(less("motion", "motion: bytes a picture", "KiB"), received / pictures / 1024.0);
+        enter(
+            Key::more("motion", format!("motion, {name}: pictures"), "1/s", Line::Short),
+            pictures / minutes / 60.0,
+        );
+        enter(
+            less("motion", &format!("motion, {name}: to the viewer"), "MiB/min"),
+            received / minutes / mebibyte,
+        );
+        enter(
+            less("motion", &format!("motion, {name}: bytes a picture"), "KiB"),
+            received / pictures / 1024.0,
+        );
         if let Some(used) = used {
-            enter(less("motion", "motion: CPU of the proxy", "s/min"), used / minutes);
+            enter(less("motion", &format!("motion, {name}: CPU of the proxy"), "s/min"), used / minutes);
         }
         if let (Some(idle), Some(busy)) = (idle, quantile(&memory, 0.5)) {
-            enter(less("motion", "motion: memory", "KiB"), busy - idle);
+            enter(less("motion", &format!("motion, {name}: memory"), "KiB"), busy - idle);
         }
         if let (Some(before), Some(gateway)) = (recorded_before, self.peers.gateway(peer)) {
             // The recording is sealed when the gateway has seen the viewer go.
             thread::sleep(Duration::from_millis(700));
             let recorded = gateway.recorded_bytes().context("recordings vanished")?.saturating_sub(before);
-            enter(less("motion", "motion: recording", "MiB/min"), recorded as f64 / session / mebibyte);
+            enter(
+                less("motion", &format!("motion, {name}: recording"), "MiB/min"),
+                recorded as f64 / session / mebibyte,
+            );
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::display::{Area, Display, SIZE};
+use super::meter::Meter;
 use super::peers::Endpoint;
 use crate::bench::clock::{self, milliseconds};
 use crate::bench::process::{Process, command};
@@ -58,28 +59,36 @@ impl Viewer {
     }
 }
 
-/// The milliseconds that a viewer takes to log in to `endpoint` and to leave. Whether it got in does not
-/// matter here: with nobody at the address this is the time that it takes to start.
-pub(crate) fn log_in(endpoint: &Endpoint, display: &Display, directory: &Path) -> Result<(f64, bool)> {
-    let mut program = xfreerdp(endpoint, display, directory);
-    program.arg("+auth-only");
+/// What a login is made of, in milliseconds.
+pub(crate) struct Login {
+    /// From starting the viewer to its connection.
+    pub(crate) start: f64,
+    /// From there to the end of TLS and NLA.
+    pub(crate) handshake: f64,
+}
+
+/// Times a login with a wrong password, which ends where NLA would: it takes as many messages as a login that
+/// succeeds, and nothing follows.
+pub(crate) fn fail_to_log_in(endpoint: Endpoint, display: &Display, directory: &Path) -> Result<Login> {
+    let meter = Meter::start(endpoint.address)?;
+    let endpoint = Endpoint { password: "wrong".to_owned(), ..through(endpoint, meter.address()) };
     let began = clock::now();
-    let mut process = Process::start("xfreerdp", program, directory)?;
-    loop {
-        if let Some(status) = process.ended()? {
-            return Ok((milliseconds(clock::now().duration_since(began)), status.success()));
-        }
-        ensure!(clock::now() < began + PATIENCE, "the viewer does not end after its login");
+    let mut viewer = Viewer::start(&endpoint, display, directory)?;
+    while viewer.process.ended()?.is_none() {
+        ensure!(clock::now() < began + PATIENCE, "the viewer does not end after a refused login");
         thread::sleep(GLANCE);
     }
+    let accepted = meter.accepted().context("the viewer did not connect")?;
+    Ok(Login { start: milliseconds(accepted.duration_since(began)), handshake: milliseconds(meter.lasted()) })
 }
 
 fn xfreerdp(endpoint: &Endpoint, display: &Display, directory: &Path) -> Command {
-    let Endpoint { address, username, password } = endpoint;
+    let Endpoint { address, username, password, flags } = endpoint;
     let mut xfreerdp = command("xfreerdp", [format!("/v:{address}"), format!("/u:{username}")]);
     xfreerdp
         .args([format!("/p:{password}"), format!("/size:{}x{}", SIZE.0, SIZE.1)])
         .args(["/sec:nla", "/cert:ignore", "-decorations", "/log-level:ERROR"])
+        .args(*flags)
         .env("DISPLAY", display.name())
         .env("HOME", directory)
         .env("XDG_CONFIG_HOME", directory);
