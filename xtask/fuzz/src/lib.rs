@@ -6,6 +6,7 @@ mod config;
 mod evidence;
 mod handshake;
 mod login;
+mod rdp;
 mod relay;
 mod rfb;
 
@@ -17,6 +18,10 @@ pub const ORACLES: &[(&str, Oracle)] = &[
     ("audit", evidence::audit),
     ("config", config::parse),
     ("login", login::parse),
+    ("rdp_decoder", rdp::decoder),
+    ("rdp_relay", rdp::relay),
+    ("rdp_target", rdp::target),
+    ("rdp_viewer", rdp::viewer),
     ("recording", evidence::recording),
     ("rfb_client_framer", rfb::client_framer),
     ("rfb_server_framer", rfb::server_framer),

@@ -1,0 +1,133 @@
+//! What draws recordings.
+
+use passerelle_desktop::{Framebuffer, Rect};
+use passerelle_rdp::Start;
+use passerelle_rdp::decoder::{DecodeError, Decoder, Pointer, Skipped};
+
+use super::turns;
+
+const IO: u16 = 1003;
+const DRDYNVC: u16 = 1007;
+
+/// A dynamic channel that short turns speak in.
+const GRAPHICS: u8 = 7;
+
+/// So small that each piece may be one byte.
+const SLOW: usize = 16 * 1024;
+
+/// The picture does not depend on how the recording is read, nor does what is counted as missing from it, and
+/// what changes is said.
+///
+/// The input is a list of turns, see [`turn`].
+pub(crate) fn decoder(data: &[u8]) {
+    let wire: Vec<u8> =
+        turns(data).flat_map(|turn| self::turn(turn.what, turn.argument, turn.bytes)).collect();
+    let whole = Drawn::of(&wire, usize::MAX);
+    if wire.len() <= SLOW && whole.pixels.len() <= 1 << 20 {
+        assert_eq!(whole, Drawn::of(&wire, 1));
+    }
+}
+
+/// What a recording ends with.
+#[derive(Debug, PartialEq)]
+struct Drawn {
+    result: Result<(), DecodeError>,
+    pixels: Vec<u32>,
+    width: u16,
+    pointer: String,
+    position: Option<(u16, u16)>,
+    skipped: Vec<Skipped>,
+}
+
+impl Drawn {
+    fn of(wire: &[u8], piece: usize) -> Self {
+        let mut decoder = Decoder::new(&start()).expect("a known version");
+        let mut changed = |framebuffer: &Framebuffer, damage: passerelle_desktop::Damage| {
+            let size = framebuffer.size();
+            let within = |rect: &Rect| {
+                u32::from(rect.x) + u32::from(rect.width) <= size.width.into()
+                    && u32::from(rect.y) + u32::from(rect.height) <= size.height.into()
+            };
+            assert!(!damage.is_empty() && damage.rects().iter().all(within), "{damage:?} of {size:?}");
+        };
+        let result = wire.chunks(piece).try_for_each(|piece| decoder.feed(piece, &mut changed));
+        let framebuffer = decoder.framebuffer();
+        let size = framebuffer.size();
+        Self {
+            result,
+            pixels: framebuffer.rows(Rect::of(size)).flatten().copied().collect(),
+            width: size.width,
+            pointer: match decoder.pointer() {
+                Pointer::Shape(cursor) => format!("{:?} {:?}", cursor.hotspot(), cursor.pixels()),
+                Pointer::Default => "default".into(),
+                Pointer::Hidden => "hidden".into(),
+            },
+            position: decoder.pointer_position(),
+            skipped: decoder.skipped().to_vec(),
+        }
+    }
+}
+
+/// As in the recordings of which there are seeds.
+fn start() -> Start {
+    let channels = ["rdpdr", "rdpsnd", "cliprdr", "drdynvc"];
+    Start {
+        version: 1,
+        width: 320,
+        height: 240,
+        user_channel: 1009,
+        io_channel: IO,
+        message_channel: Some(1008),
+        static_channels: channels.into_iter().map(str::to_owned).zip(IO + 1..).collect(),
+        compression: Some(3),
+    }
+}
+
+/// The bytes of a turn: as they are; an update of the fast path, whose header and perhaps compression are in
+/// `argument`; a share data PDU of the type `argument`, with its compression in front; user data of the I/O
+/// channel; a message of `drdynvc`, or of the graphics pipeline in it; user data of `drdynvc`.
+fn turn(what: u8, argument: u8, bytes: &[u8]) -> Vec<u8> {
+    match what & 7 {
+        1 => {
+            let compressed = usize::from(argument & 0x80 != 0).min(bytes.len());
+            let (compression, update) = bytes.split_at(compressed);
+            let size = u16::try_from(update.len()).unwrap_or(u16::MAX);
+            let len = u16::try_from(bytes.len() + 6).unwrap_or(u16::MAX);
+            [&[0][..], &(len | 0x8000).to_be_bytes(), &[argument], compression, &size.to_le_bytes(), update]
+                .concat()
+        }
+        2 => {
+            let (compression, body) = bytes.split_at(bytes.len().min(1));
+            let compression = compression.first().copied().unwrap_or_default();
+            let total = u16::try_from(body.len() + 18).unwrap_or(u16::MAX).to_le_bytes();
+            let header = [0x17, 0, 0xea, 3, 0, 0, 1, 0, 0, 1, 0, 0, argument, compression, 0, 0];
+            data(IO, &[&total[..], &header, body].concat())
+        }
+        3 => data(IO, bytes),
+        4 => message(bytes),
+        5 => {
+            // Data (MS-RDPEDYC 2.2.3.2), one segment without compression (MS-RDPEGFX 2.2.5.1).
+            message(&[&[0x30, GRAPHICS, 0xe0, 0x04][..], bytes].concat())
+        }
+        6 => data(DRDYNVC, bytes),
+        _ => bytes.to_vec(),
+    }
+}
+
+/// A message of `drdynvc` in one chunk.
+fn message(bytes: &[u8]) -> Vec<u8> {
+    let total = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    data(DRDYNVC, &[&total.to_le_bytes()[..], &[3, 0, 0, 0], bytes].concat())
+}
+
+/// A Send Data Indication.
+fn data(channel: u16, bytes: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX).min(0x3fff);
+    let [high, low] = channel.to_be_bytes();
+    let mut pdu = vec![3, 0];
+    pdu.extend((len + 15).to_be_bytes());
+    pdu.extend([2, 0xf0, 0x80, 0x68, 0, 1, high, low, 0x70]);
+    pdu.extend((len | 0x8000).to_be_bytes());
+    pdu.extend(&bytes[..len.into()]);
+    pdu
+}
