@@ -27,12 +27,13 @@ pub use places::Places;
 pub use resolver::{FileError, Resolver, SystemResolver};
 pub use schema::schema;
 pub use sections::{
-    AddressBackoff, Backoff, CertificatePolicy, ClipboardSizes, Config, Credentials, GlobalBackoff,
+    AddressBackoff, Api, Backoff, CertificatePolicy, ClipboardSizes, Config, Credentials, GlobalBackoff,
     Keystrokes, Limits, Listen, Lockout, Log, LogFormat, LogLevel, Protocol, Rdp, RdpSecurity, Recording,
-    RecordingPolicy, Requirement, Rule, Store, Target, TargetSecurity, TargetSelector, TargetTls,
-    TechnicianBackoff, Tickets, Tls, User, ViewerSecurity, Vnc,
+    RecordingPolicy, Requirement, Roles, Rule, Scope, ServiceAccount, Store, Target, TargetSecurity,
+    TargetSelector, TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc,
 };
 pub use values::{
     AddressError, ByteSize, CertificateFile, DurationError, Fingerprint, FingerprintError, HostPort,
-    HumanDuration, ListenAddresses, Recipient, RecipientError, Secret, SizeError,
+    HumanDuration, ListenAddresses, Recipient, RecipientError, Secret, SizeError, Time, TimeError, TokenHash,
+    TokenHashError,
 };

@@ -12,13 +12,14 @@ use crate::values::HumanDuration;
 
 /// Finds what is wrong with the file as far as it has the right shape.
 pub(crate) fn check_tree(root: &Node, report: &mut Report) {
-    for section in ["users", "targets", "rules"] {
+    for section in ["users", "targets", "rules", "service_accounts"] {
         distinct_names(root, section, report);
     }
     rules(root, report);
     own_tls(root, report);
     listeners(root, report);
     viewer_security(root, report);
+    roles(root, report);
     for (index, target) in elements(root, "targets").enumerate() {
         target_tls(target, &format!("targets[{index}].tls"), report);
         target_security(target, &format!("targets[{index}].security"), report);
@@ -147,6 +148,20 @@ fn rules(root: &Node, report: &mut Report) {
     }
 }
 
+/// A role that nobody has is likely a mistyped group.
+fn roles(root: &Node, report: &mut Report) {
+    let groups: Vec<&str> = elements(root, "users").flat_map(|user| list_of(user, "groups")).collect();
+    let Some(roles) = root.get("roles") else { return };
+    for role in ["administrator", "supervisor", "auditor"] {
+        for (node, group, key) in texts(roles, role, "roles") {
+            if !groups.contains(&group) {
+                let guess = suggestion(group, groups.iter().copied());
+                report.warning(node.at, &key, format!("no user is in the group {}{guess}", quoted(group)));
+            }
+        }
+    }
+}
+
 fn list_of<'a>(node: &'a Node, key: &str) -> impl Iterator<Item = &'a str> {
     node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(Node::text)
 }
@@ -166,6 +181,14 @@ fn listeners(root: &Node, report: &mut Report) {
     let rdp = listen.get("rdp");
     if rdp.is_none() && listen.get("vnc").is_none() {
         report.error(listen.at, "listen", "there is nothing to listen on; add `rdp`, `vnc` or both");
+    }
+    if let Some(https) = listen.get("https").filter(|_| root.get("tls").is_none()) {
+        report.error(https.at, "listen.https", "the API needs a certificate; add the section `tls`");
+    }
+    if let Some(metrics) = listen.get("metrics").filter(|addresses| !only_local(addresses)) {
+        let message =
+            "whoever reaches this address reads the metrics; nothing there is encrypted or asks for a login";
+        report.warning(metrics.at, "listen.metrics", message);
     }
     match (rdp, root.get("rdp")) {
         (Some(rdp), _) if root.get("tls").is_none() => {
@@ -290,6 +313,7 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
         ("limits.handshake", limits.handshake, second, HumanDuration::from_secs(5 * 60)),
         ("limits.drain", limits.drain, HumanDuration::from_secs(0), day),
         ("tickets.life", config.tickets.life, second, day),
+        ("api.token_life", config.api.token_life, second, day),
     ];
     let mut bounds: Vec<_> =
         bounds.map(|(key, found, least, most)| (key.to_owned(), found, least, most)).into();

@@ -9,7 +9,9 @@ use serde_json::{Value as Json, json};
 use crate::report::quoted;
 use crate::resolver::Resolver;
 use crate::sections::TargetSelector;
-use crate::values::{ByteSize, Fingerprint, HostPort, HumanDuration, Recipient, format, is_name};
+use crate::values::{
+    ByteSize, Fingerprint, HostPort, HumanDuration, Recipient, Time, TokenHash, format, is_name,
+};
 
 /// What became of a text.
 pub(crate) enum Reading {
@@ -28,7 +30,9 @@ pub(crate) fn read(text: &str, format: &str, base: &Path, resolver: &dyn Resolve
         format::DURATION => parsed::<HumanDuration>(text),
         format::SIZE => parsed::<ByteSize>(text),
         format::FINGERPRINT => parsed::<Fingerprint>(text),
-        format::RECIPIENT => recipient(text),
+        format::TIME => parsed::<Time>(text),
+        format::TOKEN_HASH => unrepeated::<TokenHash>(text),
+        format::RECIPIENT => unrepeated::<Recipient>(text),
         format::LISTEN_ADDRESS => listen_address(text),
         format::NAME => name(text, text),
         format::SELECTOR => match text.parse() {
@@ -65,9 +69,9 @@ fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Reading {
     }
 }
 
-/// Like [`parsed`], but somebody may have put the secret key here, which must not be repeated.
-fn recipient(text: &str) -> Reading {
-    match text.parse::<Recipient>() {
+/// Like [`parsed`], but somebody may have put the secret here that belongs to it, which must not be repeated.
+fn unrepeated<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Reading {
+    match text.parse::<T>() {
         Ok(_) => Reading::As(json!(text)),
         Err(error) => Reading::Wrong(format!("this {error}")),
     }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use passerelle_config::{
-    Config, FileError, Loaded, Permission, Protocol, RdpSecurity, Resolver, TargetSelector, ViewerSecurity,
-    schema,
+    Config, FileError, Loaded, Permission, Protocol, RdpSecurity, Resolver, Scope, TargetSelector,
+    ViewerSecurity, schema,
 };
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -126,6 +126,43 @@ fn the_example_names_every_key() {
     for key in found {
         assert!(EXAMPLE.contains(&key), "the example says nothing about `{key}`");
     }
+}
+
+#[test]
+fn the_api_has_its_sections() {
+    let hash = format!("sha256:{}", "0a".repeat(32));
+    let text = format!(
+        "listen: {{ vnc: '127.0.0.1:0', https: '127.0.0.1:0', metrics: '127.0.0.1:0' }}\n\
+         tls: {{ self_signed: true }}\n\
+         users: [{{ name: alice, groups: [seniors] }}]\n\
+         api: {{ token_life: 15m, requests_per_minute: 7 }}\n\
+         roles: {{ supervisor: [seniors] }}\n\
+         service_accounts: [{{ name: portal, token_hash: {hash}, scopes: [tickets:write], expires: 2027-01-31T00:00:00Z }}]"
+    );
+    let Loaded { config, warnings } = accepted(&text);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!((config.api.requests_per_minute, config.roles.supervisor[0].as_str()), (7, "seniors"));
+    let account = &config.service_accounts[0];
+    assert_eq!(
+        (account.scopes.as_slice(), account.token_hash.to_string()),
+        ([Scope::TicketsWrite].as_slice(), hash)
+    );
+    assert_eq!(account.expires.unwrap().as_millis(), 1_801_353_600_000);
+
+    let errors = errors(
+        "listen: { vnc: '127.0.0.1:0', https: '127.0.0.1:0' }\n\
+         service_accounts: [{ name: portal, token_hash: psa_thetokenitself, scopes: [tickets:wrte] }]",
+    );
+    assert!(errors[0].contains("listen.https: the API needs a certificate"), "{errors:?}");
+    assert!(errors.iter().any(|error| error.contains("did you mean `tickets:write`?")), "{errors:?}");
+    assert!(!errors.iter().any(|error| error.contains("thetokenitself")), "{errors:?}");
+    let open = warnings_of_open_metrics();
+    assert_eq!(open, ["listen.metrics", "roles.auditor[0]"]);
+}
+
+fn warnings_of_open_metrics() -> Vec<String> {
+    let text = "listen: { vnc: '127.0.0.1:0', metrics: '0.0.0.0:9090' }\nroles: { auditor: [nobody] }";
+    accepted(text).warnings.into_iter().map(|warning| warning.key).collect()
 }
 
 #[test]

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, Lockout, Log, Rdp, Recording, Rule, Target, Tickets, Tls, User, ViewerSecurity, Vnc};
+use super::{
+    Api, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Target, Tickets, Tls, User,
+    ViewerSecurity, Vnc,
+};
 use crate::values::{FilePath, ListenAddresses};
 
 /// Passerelle's configuration.
@@ -42,6 +45,15 @@ pub struct Config {
     /// Who may do what on which target. What no rule grants is denied.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// The HTTP API.
+    #[serde(default)]
+    pub api: Api,
+    /// Who may do what through the API. Members of no such group get tickets for themselves.
+    #[serde(default)]
+    pub roles: Roles,
+    /// Programs that use the API.
+    #[serde(default)]
+    pub service_accounts: Vec<ServiceAccount>,
     /// One-time tickets.
     #[serde(default)]
     pub tickets: Tickets,
@@ -118,6 +130,12 @@ pub struct Listen {
     /// For VNC viewers; usually port 5900.
     #[serde(default)]
     pub vnc: Option<ListenAddresses>,
+    /// For the HTTP API; usually port 443. Needs `tls`.
+    #[serde(default)]
+    pub https: Option<ListenAddresses>,
+    /// For `/metrics`, `/healthz` and `/readyz` in clear text and without a login; usually 127.0.0.1:9090.
+    #[serde(default)]
+    pub metrics: Option<ListenAddresses>,
 }
 
 /// Where tickets, sessions and counters live.

@@ -1,5 +1,6 @@
 //! The sections of the file, one module each.
 
+mod api;
 mod config;
 mod limits;
 mod log;
@@ -10,6 +11,7 @@ mod target;
 mod tls;
 mod vnc;
 
+pub use api::{Api, Roles, Scope, ServiceAccount, UnknownScope};
 pub use config::{Config, Listen, Store};
 pub use limits::{
     AddressBackoff, Backoff, ClipboardSizes, GlobalBackoff, Limits, Lockout, TechnicianBackoff, Tickets,

@@ -6,6 +6,7 @@ mod name;
 mod secret;
 mod shape;
 mod size;
+mod time;
 
 pub use address::{AddressError, HostPort, ListenAddresses};
 pub use duration::{DurationError, HumanDuration};
@@ -13,6 +14,7 @@ pub use name::{Fingerprint, FingerprintError, Recipient, RecipientError};
 pub use secret::{CertificateFile, Secret};
 pub(crate) use shape::{FilePath, Name, is_name};
 pub use size::{ByteSize, SizeError};
+pub use time::{Time, TimeError, TokenHash, TokenHashError};
 
 /// Values of the schema's `format`: what a text must be beyond being text.
 pub(crate) mod format {
@@ -27,4 +29,6 @@ pub(crate) mod format {
     pub(crate) const SECRET: &str = "secret";
     pub(crate) const SELECTOR: &str = "target-selector";
     pub(crate) const SIZE: &str = "size-with-unit";
+    pub(crate) const TIME: &str = "date-time";
+    pub(crate) const TOKEN_HASH: &str = "token-hash";
 }

@@ -1,0 +1,126 @@
+//! The HTTP API: who may use it, and how much.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::values::{HumanDuration, Name, Time, TokenHash};
+
+/// The HTTP API behind `listen.https`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Api {
+    /// A login is good for so long.
+    pub token_life: HumanDuration,
+    /// Requests that one user, service account or address may make a minute.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub requests_per_minute: u32,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { token_life: HumanDuration::from_secs(60 * 60), requests_per_minute: 600 }
+    }
+}
+
+/// Groups whose members may do more through the API than get tickets for themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Roles {
+    /// They may do everything.
+    #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
+    pub administrator: Vec<String>,
+    /// They see, narrow and end the sessions of others, and approve tickets.
+    #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
+    pub supervisor: Vec<String>,
+    /// They read the audit log and what is known of recordings, and change nothing.
+    #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
+    pub auditor: Vec<String>,
+}
+
+/// A program that uses the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceAccount {
+    /// The name by which the audit log calls it.
+    #[schemars(with = "Name")]
+    pub name: String,
+    /// Hash of its token, as `passerelle service-account` prints it.
+    pub token_hash: TokenHash,
+    /// What it may do.
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    pub scopes: Vec<Scope>,
+    /// From when on its token is refused; never when absent.
+    #[serde(default)]
+    pub expires: Option<Time>,
+}
+
+macro_rules! scopes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// One kind of thing that may be done through the API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum Scope {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
+        }
+
+        impl Scope {
+            /// Every scope.
+            pub const ALL: &'static [Scope] = &[$(Scope::$variant,)+];
+
+            /// The name as written.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Scope::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+scopes! {
+    /// Get and withdraw tickets, also as `.rdp` files.
+    TicketsWrite = "tickets:write",
+    /// See the targets.
+    TargetsRead = "targets:read",
+    /// Add, change and remove targets that are not in the configuration file.
+    TargetsWrite = "targets:write",
+    /// See running sessions.
+    SessionsRead = "sessions:read",
+    /// Change what may be done in running sessions.
+    SessionsWrite = "sessions:write",
+    /// End running sessions.
+    SessionsKill = "sessions:kill",
+    /// Ask for approvals and see what became of them.
+    ApprovalsRead = "approvals:read",
+    /// Approve and deny what others ask for.
+    ApprovalsDecide = "approvals:decide",
+    /// List and verify recordings. Their content is not to be had through the API.
+    RecordingsRead = "recordings:read",
+    /// Read the audit log.
+    AuditRead = "audit:read",
+    /// See the users.
+    UsersRead = "users:read",
+    /// See who is locked out after failed logins.
+    LockoutsRead = "lockouts:read",
+    /// End lockouts.
+    LockoutsWrite = "lockouts:write",
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no scope's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown scope `{0}`")]
+pub struct UnknownScope(pub String);
+
+impl std::str::FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let scope = Self::ALL.iter().copied().find(|scope| scope.name() == name);
+        scope.ok_or_else(|| UnknownScope(name.to_owned()))
+    }
+}
