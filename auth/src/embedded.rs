@@ -1,5 +1,6 @@
 //! The store in one SQLite file.
 
+mod documents;
 mod leases;
 mod lockout;
 mod open;
@@ -12,14 +13,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use passerelle_desktop::Permissions;
 
 pub use open::OpenError;
 
 use crate::store::{EventSender, event_channel};
 use crate::{
-    AttemptKey, Candidate, Claim, Claimant, Fence, Fingerprint, Issue, Lease, LeaseRequest, Locked,
-    LockoutPolicy, Login, Purged, Renewal, Revocation, Session, SessionId, Store, StoreError, StoreEvent,
-    StoreEvents, TicketId, TicketKey, TicketRecord, Timestamp, Trust, Trusted,
+    AttemptKey, Candidate, Claim, Claimant, Document, DocumentKind, Expect, Fence, Fingerprint, Issue, Lease,
+    LeaseRequest, Locked, Lockout, LockoutPolicy, Login, Purged, Put, Renewal, Revocation, Session,
+    SessionId, Store, StoreError, StoreEvent, StoreEvents, StoredDocument, TicketId, TicketKey, TicketRecord,
+    Timestamp, Trust, Trusted,
 };
 use worker::{Durability, Worker};
 
@@ -58,6 +61,12 @@ impl Embedded {
 
     fn start(connection: rusqlite::Connection) -> Result<Self, OpenError> {
         Ok(Self { worker: Worker::start(connection)?, events: event_channel() })
+    }
+
+    fn changed(&self, epoch: Option<u64>) {
+        if let Some(epoch) = epoch {
+            self.events.send(StoreEvent::Changed { epoch });
+        }
     }
 }
 
@@ -103,6 +112,15 @@ impl Store for Embedded {
         self.worker.run(Durability::Relaxed, move |tx| lockout::locked(tx, &keys, now)).await
     }
 
+    async fn lockouts(&self, now: Timestamp) -> Result<Vec<Lockout>, StoreError> {
+        self.worker.run(Durability::Relaxed, move |tx| lockout::lockouts(tx, now)).await
+    }
+
+    async fn clear_lockout(&self, key: &AttemptKey) -> Result<bool, StoreError> {
+        let key = key.clone();
+        self.worker.run(Durability::Relaxed, move |tx| lockout::clear(tx, &key)).await
+    }
+
     async fn lease(&self, request: &LeaseRequest, now: Timestamp) -> Result<Lease, StoreError> {
         let request = request.clone();
         self.worker.run(Durability::Relaxed, move |tx| leases::lease(tx, &request, now)).await
@@ -142,8 +160,70 @@ impl Store for Embedded {
         Ok(live)
     }
 
+    async fn set_permissions(
+        &self,
+        session: SessionId,
+        permissions: Permissions,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (known, live) = self
+            .worker
+            .run(Durability::Full, move |tx| leases::set_permissions(tx, session, permissions, now))
+            .await?;
+        if known {
+            self.events.send(StoreEvent::PermissionsAsked { session, permissions });
+        }
+        Ok(live)
+    }
+
     async fn sessions(&self, now: Timestamp) -> Result<Vec<Session>, StoreError> {
         self.worker.run(Durability::Relaxed, move |tx| leases::sessions(tx, now)).await
+    }
+
+    async fn put(&self, document: &Document, expect: Expect, now: Timestamp) -> Result<Put, StoreError> {
+        let document = document.clone();
+        let (put, epoch) =
+            self.worker.run(Durability::Full, move |tx| documents::put(tx, &document, expect, now)).await?;
+        self.changed(epoch);
+        Ok(put)
+    }
+
+    async fn get(
+        &self,
+        kind: DocumentKind,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<StoredDocument>, StoreError> {
+        let key = key.to_owned();
+        self.worker.run(Durability::Relaxed, move |tx| documents::get(tx, kind, &key, now)).await
+    }
+
+    async fn list(&self, kind: DocumentKind, now: Timestamp) -> Result<Vec<StoredDocument>, StoreError> {
+        self.worker.run(Durability::Relaxed, move |tx| documents::list(tx, kind, now)).await
+    }
+
+    async fn delete(
+        &self,
+        kind: DocumentKind,
+        key: &str,
+        expect: Expect,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let key = key.to_owned();
+        let (deleted, epoch) = self
+            .worker
+            .run(Durability::Full, move |tx| documents::delete(tx, kind, &key, expect, now))
+            .await?;
+        self.changed(epoch);
+        Ok(deleted)
+    }
+
+    async fn epoch(&self) -> Result<u64, StoreError> {
+        self.worker.run(Durability::Relaxed, documents::epoch).await
+    }
+
+    async fn since(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
+        self.worker.run(Durability::Full, move |tx| documents::since(tx, now)).await
     }
 
     fn watch(&self) -> StoreEvents {
@@ -175,7 +255,8 @@ impl Store for Embedded {
                 let (secrets, tickets) = tickets::purge(tx, now)?;
                 let leases = leases::purge(tx, now)?;
                 let failures = lockout::purge(tx, now)?;
-                Ok(Purged { secrets, tickets, leases, failures })
+                let documents = documents::purge(tx, now)?;
+                Ok(Purged { secrets, tickets, leases, failures, documents })
             })
             .await
     }

@@ -26,10 +26,10 @@ pub use rules::{
 };
 pub use secret::{Random, Secret};
 pub use store::{
-    AttemptKey, Backoff, Candidate, Claim, Claimant, Digest, Fingerprint, Issue, Lease, LeaseRequest, Limit,
-    Locked, LockoutPolicy, Login, Purged, RESUME_WINDOW, Renewal, Revocation, SealedSecret, Session,
-    SessionLimits, Store, StoreError, StoreEvent, StoreEvents, Ticket, TicketKey, TicketRecord, Trust,
-    Trusted,
+    AttemptKey, Backoff, Candidate, Claim, Claimant, Digest, Document, DocumentKind, Expect, Fingerprint,
+    InvalidAttemptKey, Issue, Lease, LeaseRequest, Limit, Locked, Lockout, LockoutPolicy, Login, Purged, Put,
+    RESUME_WINDOW, Renewal, Revocation, SealedSecret, Session, SessionLimits, Store, StoreError, StoreEvent,
+    StoreEvents, StoredDocument, Ticket, TicketContext, TicketKey, TicketRecord, Trust, Trusted,
 };
 pub use tickets::{
     IssueError, Issued, LoginError, NewTicket, NlaCandidates, Pepper, PepperError, REFERENCE_PREFIX,

@@ -1,5 +1,6 @@
 //! The state that the nodes of a gateway share.
 
+mod document;
 mod event;
 mod lease;
 mod lockout;
@@ -7,13 +8,15 @@ mod ticket;
 mod trust;
 
 use async_trait::async_trait;
+use passerelle_desktop::Permissions;
 
+pub use document::{Document, DocumentKind, Expect, Put, StoredDocument};
 pub use event::{StoreEvent, StoreEvents};
 pub use lease::{Lease, LeaseRequest, Limit, Renewal, Revocation, Session, SessionLimits};
-pub use lockout::{AttemptKey, Backoff, Locked, LockoutPolicy};
+pub use lockout::{AttemptKey, Backoff, InvalidAttemptKey, Locked, Lockout, LockoutPolicy};
 pub use ticket::{
-    Candidate, Claim, Claimant, Digest, Issue, Login, RESUME_WINDOW, SealedSecret, Ticket, TicketKey,
-    TicketRecord,
+    Candidate, Claim, Claimant, Digest, Issue, Login, RESUME_WINDOW, SealedSecret, Ticket, TicketContext,
+    TicketKey, TicketRecord,
 };
 pub use trust::{Fingerprint, Trust, Trusted};
 
@@ -81,6 +84,12 @@ pub trait Store: Send + Sync + 'static {
     /// The lock with the latest end that any of `keys` is under, if any is.
     async fn locked(&self, keys: &[AttemptKey], now: Timestamp) -> Result<Option<Locked>, StoreError>;
 
+    /// Every key that is locked, the one with the latest end first.
+    async fn lockouts(&self, now: Timestamp) -> Result<Vec<Lockout>, StoreError>;
+
+    /// Forgets the failures of a key, and so ends its lock. Tells whether any were counted.
+    async fn clear_lockout(&self, key: &AttemptKey) -> Result<bool, StoreError>;
+
     /// Registers a session if the limits of the request allow one more.
     ///
     /// The limits hold under concurrency. The lease ends `ttl` after `now` unless it is renewed. A
@@ -91,7 +100,7 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Duplicate`] when a session with this id has a live lease.
     async fn lease(&self, request: &LeaseRequest, now: Timestamp) -> Result<Lease, StoreError>;
 
-    /// Prolongs a lease to `ttl` after `now` and tells whether the session was revoked.
+    /// Prolongs a lease to `ttl` after `now` and tells what was asked of the session.
     ///
     /// A revoked session's lease is prolonged too: it counts until it is released.
     async fn renew(
@@ -123,8 +132,59 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// Asks for other permissions in a session, wherever it runs. Tells whether it has a live lease.
+    ///
+    /// The node that runs it learns of it as of a [revocation](Store::revoke) and gives no more than the
+    /// rules grant. What was asked for last holds, also when the session asks for a new lease.
+    async fn set_permissions(
+        &self,
+        session: SessionId,
+        permissions: Permissions,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
     /// Every session with a live lease, oldest first.
     async fn sessions(&self, now: Timestamp) -> Result<Vec<Session>, StoreError>;
+
+    /// Keeps a document if what is there is as expected. Expired documents are absent.
+    ///
+    /// The answer [`Put::Stored`] survives a loss of power. A document that marks something as used
+    /// has to be kept until that would be refused for its age, with a margin for clocks that differ;
+    /// see also [`since`](Store::since).
+    async fn put(&self, document: &Document, expect: Expect, now: Timestamp) -> Result<Put, StoreError>;
+
+    /// A document, unless it has expired.
+    async fn get(
+        &self,
+        kind: DocumentKind,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<StoredDocument>, StoreError>;
+
+    /// Every document of a kind that has not expired, by key in the order of bytes.
+    async fn list(&self, kind: DocumentKind, now: Timestamp) -> Result<Vec<StoredDocument>, StoreError>;
+
+    /// Removes a document if it is there and as expected. Tells whether it was removed.
+    ///
+    /// Of any number of concurrent calls exactly one is told so, and that answer survives a loss of power.
+    async fn delete(
+        &self,
+        kind: DocumentKind,
+        key: &str,
+        expect: Expect,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// A number that differs after each change of a document [that changes what is
+    /// allowed](DocumentKind::raises_epoch). [`Renewal`] carries it too.
+    async fn epoch(&self) -> Result<u64, StoreError>;
+
+    /// From when on this store remembers what was used.
+    ///
+    /// A store that lost its memory may not know that something was used before. Whoever marks something
+    /// as used by a document asks for this *after* that, and refuses what was made before this time, give
+    /// or take the difference of clocks. The first call settles it, so a node makes one at its start.
+    async fn since(&self, now: Timestamp) -> Result<Timestamp, StoreError>;
 
     /// What happens in the store from now on.
     ///
@@ -148,7 +208,8 @@ pub trait Store: Send + Sync + 'static {
     async fn forget(&self, target: &str) -> Result<bool, StoreError>;
 
     /// Removes what has no meaning any more: sealed secrets of expired tickets at once, tickets a day
-    /// after their expiry, ended leases after an hour, failures when they are forgotten.
+    /// after their expiry, ended leases after an hour, failures when they are forgotten, documents
+    /// when they have expired.
     ///
     /// For a caller that does it every minute or so; nothing but space depends on it. What is removed may
     /// leave traces in the storage: sealed secrets are encrypted, and worthless once expired.
@@ -166,6 +227,8 @@ pub struct Purged {
     pub leases: usize,
     /// Counters of failed attempts.
     pub failures: usize,
+    /// Documents.
+    pub documents: usize,
 }
 
 /// The store cannot do what it was asked. None of it has to do with what the technician presented.

@@ -18,7 +18,7 @@ pub use refusal::Refusal;
 
 use crate::{
     AttemptKey, Claim, Claimant, Fence, Issue, LockoutPolicy, Login, Random, Secret, Store, StoreError,
-    Ticket, TicketId, TicketKey, TicketRecord, Timestamp, crockford,
+    Ticket, TicketContext, TicketId, TicketKey, TicketRecord, Timestamp, crockford,
 };
 use pepper::{Opened, TicketKeys};
 
@@ -84,6 +84,8 @@ pub struct NewTicket {
     pub permissions: Option<Permissions>,
     /// The only address from which it may be used, if it is to be bound to one.
     pub address: Option<IpAddr>,
+    /// What is known now and the rules may ask for when it is used.
+    pub context: TicketContext,
     /// Whether it gets a reference, for a `.rdp` file.
     pub reference: bool,
 }
@@ -165,6 +167,7 @@ impl Tickets {
                     address: new.address,
                     issued_at: now,
                     expires_at,
+                    context: new.context.clone(),
                 },
                 digests: shown
                     .into_iter()

@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use passerelle_auth::{
-    Decision, Embedded, IssueError, NewTicket, Pepper, Revocation, SessionId, Store, StoreError,
-};
+use passerelle_auth::{Decision, Embedded, IssueError, NewTicket, Pepper, Store, StoreError, TicketContext};
 use passerelle_config::{Config, Protocol, RdpSecurity, RecordingPolicy, Target};
-use passerelle_desktop::{Permission, Permissions, UnknownPermission};
+use passerelle_desktop::{Permissions, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, Outcome};
 use passerelle_recorder::{
     KeyError, Recorder, RecorderError, RecorderSettings, Recovered, RecoveryOutcome, SigningKey,
@@ -86,26 +84,6 @@ pub(crate) enum TicketError {
     Denied { technician: String, target: String, why: String },
     #[error(transparent)]
     Issue(#[from] IssueError),
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-}
-
-/// Why the permissions of a session were not changed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PermissionsError {
-    #[error(transparent)]
-    Unknown(#[from] UnknownPermission),
-    #[error("the rules do not grant {0} in this session")]
-    NotGranted(Permission),
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-}
-
-/// Why a session could not be ended.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KillError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
     #[error(transparent)]
     Audit(#[from] AuditError),
 }
@@ -277,7 +255,8 @@ impl Gateway {
                 return Err(TicketError::Denied { technician, target, why: denial.to_string() });
             }
         };
-        let new = NewTicket { technician, target, permissions, address: None, reference };
+        let context = TicketContext { issued_by: Some(by.to_owned()), ..TicketContext::default() };
+        let new = NewTicket { technician, target, permissions, address: None, context, reference };
         let issued = policy.tickets(life).issue(&new, now, &mut ambient::random).await?;
         self.audit
             .append(
@@ -314,58 +293,6 @@ impl Gateway {
         Some(self.registry.find(id.parse().ok()?)?.view(ambient::now()))
     }
 
-    /// Ends a session. Nothing when there is none of this name.
-    ///
-    /// # Errors
-    /// The order could not be written down. The session is ended all the same.
-    pub(crate) async fn kill(
-        &self,
-        id: &str,
-        by: &str,
-        why: Option<String>,
-    ) -> Result<Option<View>, KillError> {
-        let Some(entry) = id.parse::<SessionId>().ok().and_then(|id| self.registry.find(id)) else {
-            return Ok(None);
-        };
-        entry.stop(CloseReason::Killed { by: by.to_owned(), why: why.clone() });
-        let mut event =
-            entry.facts.event(AuditKind::SessionKilled).outcome(Outcome::Success).detail("by", by);
-        event.message.clone_from(&why);
-        self.audit.append(event).await?;
-        let revocation = Revocation { by: by.to_owned(), reason: why.unwrap_or_default() };
-        let now = ambient::now();
-        self.store.revoke(entry.facts.id, &revocation, now).await?;
-        Ok(Some(entry.view(now)))
-    }
-
-    /// Changes what the technician of a session may do, at once. Nothing when there is none of this name.
-    ///
-    /// # Errors
-    /// The rules do not grant that much, or the change could not be written down; then nothing changes.
-    pub(crate) async fn set_permissions(
-        &self,
-        id: &str,
-        names: &[String],
-        by: &str,
-    ) -> Result<Option<View>, PermissionsError> {
-        let permissions = parse_permissions(names)?;
-        let Some(entry) = id.parse::<SessionId>().ok().and_then(|id| self.registry.find(id)) else {
-            return Ok(None);
-        };
-        if let Some(more) = permissions.iter().find(|permission| !entry.granted.allows(*permission)) {
-            return Err(PermissionsError::NotGranted(more));
-        }
-        let event = entry
-            .facts
-            .event(AuditKind::PermissionChanged)
-            .outcome(Outcome::Success)
-            .detail("by", by)
-            .detail("permissions", json!(permissions));
-        self.audit.append(event).await?;
-        entry.permissions.send_replace(permissions);
-        Ok(Some(entry.view(ambient::now())))
-    }
-
     /// Writes down that somebody read a recording.
     ///
     /// # Errors
@@ -395,7 +322,7 @@ impl Gateway {
     }
 }
 
-fn parse_permissions(names: &[String]) -> Result<Permissions, UnknownPermission> {
+pub(crate) fn parse_permissions(names: &[String]) -> Result<Permissions, UnknownPermission> {
     names.iter().map(|name| name.parse()).collect()
 }
 

@@ -10,6 +10,7 @@ mod gateway;
 mod lifecycle;
 mod listener;
 mod logging;
+mod orders;
 mod policy;
 mod preauth;
 mod rdp_file;

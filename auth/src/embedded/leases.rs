@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use passerelle_desktop::Permissions;
 use rusqlite::{OptionalExtension, Params, Row, Transaction, named_params, params};
 
-use super::rows::{address, next_fence, time};
+use super::documents;
+use super::rows::{address, next_fence, permissions, time, write_permissions};
 use super::worker::Failure;
 use crate::{
     Fence, Lease, LeaseRequest, Limit, Renewal, Revocation, Session, SessionId, StoreError, Timestamp,
@@ -16,15 +18,17 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 pub(super) fn lease(tx: &Transaction<'_>, request: &LeaseRequest, now: Timestamp) -> Result<Lease, Failure> {
     let earlier = tx
         .prepare_cached("SELECT * FROM leases WHERE session = ?1")?
-        .query_row([request.session.as_bytes()], |row| Ok((session(row)?, time(row, "expires_at")?)))
+        .query_row([request.session.as_bytes()], |row| {
+            Ok((session(row)?, time(row, "expires_at")?, permissions(row)?))
+        })
         .optional()?;
-    let started_at = match earlier {
-        Some((_, expires_at)) if now < expires_at => {
+    let (started_at, asked) = match earlier {
+        Some((_, expires_at, _)) if now < expires_at => {
             return Err(StoreError::Duplicate { what: "session", id: request.session.to_string() }.into());
         }
-        Some((Session { revoked: Some(revocation), .. }, _)) => return Ok(Lease::Revoked(revocation)),
-        Some((session, _)) => session.started_at,
-        None => now,
+        Some((Session { revoked: Some(revocation), .. }, ..)) => return Ok(Lease::Revoked(revocation)),
+        Some((session, _, asked)) => (session.started_at, asked),
+        None => (now, None),
     };
     if let Some(refused) = refused(tx, request, now)? {
         return Ok(refused);
@@ -32,8 +36,10 @@ pub(super) fn lease(tx: &Transaction<'_>, request: &LeaseRequest, now: Timestamp
     let fence = next_fence(tx)?;
     tx.prepare_cached(
         "INSERT OR REPLACE INTO leases
-             (session, fence, node, technician, target, protocol, address, started_at, expires_at)
-         VALUES (:session, :fence, :node, :technician, :target, :protocol, :address, :started_at, :expires_at)",
+             (session, fence, node, technician, target, protocol, address, started_at, expires_at,
+              permissions)
+         VALUES (:session, :fence, :node, :technician, :target, :protocol, :address, :started_at, :expires_at,
+                 :permissions)",
     )?
     .execute(named_params! {
         ":session": request.session.as_bytes(),
@@ -45,6 +51,7 @@ pub(super) fn lease(tx: &Transaction<'_>, request: &LeaseRequest, now: Timestamp
         ":address": request.address.to_string(),
         ":started_at": started_at.as_millis(),
         ":expires_at": now.saturating_add(request.ttl).as_millis(),
+        ":permissions": asked.map(write_permissions),
     })?;
     Ok(Lease::Leased { fence })
 }
@@ -88,11 +95,13 @@ pub(super) fn renew(
         )?
         .query_row(
             params![id.as_bytes(), fence.0, now.as_millis(), now.saturating_add(ttl).as_millis()],
-            session,
+            |row| Ok((session(row)?.revoked, permissions(row)?)),
         )
         .optional()?;
     Ok(match renewed {
-        Some(session) => Renewal::Renewed { revoked: session.revoked },
+        Some((revoked, permissions)) => {
+            Renewal::Renewed { revoked, permissions, epoch: documents::epoch(tx)? }
+        }
         None => Renewal::Lost,
     })
 }
@@ -126,6 +135,22 @@ pub(super) fn revoke(
         .query_row([id.as_bytes()], |row| Ok((session(row)?.revoked, now < time(row, "expires_at")?)))
         .optional()?;
     Ok(marked.unwrap_or((None, false)))
+}
+
+/// Whether the session is known, and whether its lease is live.
+pub(super) fn set_permissions(
+    tx: &Transaction<'_>,
+    id: SessionId,
+    permissions: Permissions,
+    now: Timestamp,
+) -> Result<(bool, bool), Failure> {
+    let live = tx
+        .prepare_cached("UPDATE leases SET permissions = ?2 WHERE session = ?1 RETURNING expires_at")?
+        .query_row(params![id.as_bytes(), write_permissions(permissions)], |row| {
+            Ok(now < time(row, "expires_at")?)
+        })
+        .optional()?;
+    Ok((live.is_some(), live.unwrap_or(false)))
 }
 
 pub(super) fn sessions(tx: &Transaction<'_>, now: Timestamp) -> Result<Vec<Session>, Failure> {

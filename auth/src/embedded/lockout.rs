@@ -1,10 +1,11 @@
 //! Counters of failed attempts in the database.
 
+use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::rows::time;
 use super::worker::Failure;
-use crate::{AttemptKey, Locked, LockoutPolicy, Timestamp};
+use crate::{AttemptKey, InvalidAttemptKey, Locked, Lockout, LockoutPolicy, Timestamp};
 
 pub(super) fn fail(
     tx: &Transaction<'_>,
@@ -29,10 +30,22 @@ pub(super) fn count(
     keys.iter().try_for_each(|key| count_one(tx, key, policy, now))
 }
 
-/// Clears the count of a key.
-pub(super) fn clear(tx: &Transaction<'_>, key: &AttemptKey) -> Result<(), Failure> {
-    tx.prepare_cached("DELETE FROM failures WHERE key = ?1")?.execute([key.to_string()])?;
-    Ok(())
+/// Clears the count of a key. Tells whether there was one.
+pub(super) fn clear(tx: &Transaction<'_>, key: &AttemptKey) -> Result<bool, Failure> {
+    Ok(tx.prepare_cached("DELETE FROM failures WHERE key = ?1")?.execute([key.to_string()])? > 0)
+}
+
+pub(super) fn lockouts(tx: &Transaction<'_>, now: Timestamp) -> Result<Vec<Lockout>, Failure> {
+    let mut statement = tx.prepare_cached(
+        "SELECT * FROM failures WHERE failed_at <= ?1 AND locked_until > ?1 ORDER BY locked_until DESC, key",
+    )?;
+    let lockouts = statement.query_map([now.as_millis()], |row| {
+        let key = row.get::<_, String>("key")?.parse().map_err(|error: InvalidAttemptKey| {
+            rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
+        })?;
+        Ok(Lockout { key, failures: row.get("failures")?, until: time(row, "locked_until")? })
+    })?;
+    Ok(lockouts.collect::<rusqlite::Result<_>>()?)
 }
 
 fn count_one(

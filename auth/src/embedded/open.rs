@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 const APPLICATION: i32 = 0x5053_5352;
 
 /// What brings the schema from version n to n + 1. Versions that were published never change.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// How long to wait for another process that is about to leave the file.
 const PATIENCE: Duration = Duration::from_secs(2);

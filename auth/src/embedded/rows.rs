@@ -6,7 +6,7 @@ use passerelle_desktop::{Permission, Permissions};
 use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row, Transaction};
 
-use crate::{Fence, Timestamp};
+use crate::{Fence, TicketContext, Timestamp};
 
 /// The number for the next claim or lease.
 pub(super) fn next_fence(tx: &Transaction<'_>) -> Result<Fence> {
@@ -42,4 +42,22 @@ pub(super) fn permissions(row: &Row<'_>) -> Result<Option<Permissions>> {
 
 pub(super) fn write_permissions(permissions: Permissions) -> String {
     permissions.iter().map(Permission::name).collect::<Vec<_>>().join(",")
+}
+
+pub(super) fn context(row: &Row<'_>) -> Result<TicketContext> {
+    let text = row.get::<_, Option<String>>("context")?;
+    text.map_or_else(
+        || Ok(TicketContext::default()),
+        |text| {
+            serde_json::from_str(&text)
+                .map_err(|error| Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+        },
+    )
+}
+
+pub(super) fn write_context(context: &TicketContext) -> Result<Option<String>> {
+    if *context == TicketContext::default() {
+        return Ok(None);
+    }
+    serde_json::to_string(context).map(Some).map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, Row, Transaction, named_params, params};
 
 use super::lockout;
-use super::rows::{address, next_fence, optional_address, permissions, time, write_permissions};
+use super::rows::{
+    address, context, next_fence, optional_address, permissions, time, write_context, write_permissions,
+};
 use super::worker::Failure;
 use crate::store::is_resumable;
 use crate::{
@@ -30,8 +32,9 @@ pub(super) fn issue(tx: &Transaction<'_>, record: &TicketRecord, now: Timestamp)
         }
     }
     tx.prepare_cached(
-        "INSERT INTO tickets (id, technician, target, permissions, address, issued_at, expires_at, sealed)
-         VALUES (:id, :technician, :target, :permissions, :address, :issued_at, :expires_at, :sealed)",
+        "INSERT INTO tickets (id, technician, target, permissions, address, issued_at, expires_at, sealed,
+                              context)
+         VALUES (:id, :technician, :target, :permissions, :address, :issued_at, :expires_at, :sealed, :context)",
     )?
     .execute(named_params! {
         ":id": ticket.id.as_bytes(),
@@ -42,6 +45,7 @@ pub(super) fn issue(tx: &Transaction<'_>, record: &TicketRecord, now: Timestamp)
         ":issued_at": ticket.issued_at.as_millis(),
         ":expires_at": ticket.expires_at.as_millis(),
         ":sealed": record.sealed.as_ref().map(|sealed| &sealed.0),
+        ":context": write_context(&ticket.context)?,
     })?;
     for digest in &record.digests {
         tx.prepare_cached("INSERT INTO secrets (digest, ticket) VALUES (?1, ?2)")?
@@ -137,6 +141,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<(Ticket, State)> {
         address: optional_address(row, "address")?,
         issued_at: time(row, "issued_at")?,
         expires_at: time(row, "expires_at")?,
+        context: context(row)?,
     };
     let state = if row.get::<_, Option<i64>>("used_at")?.is_some() {
         State::Used { by: address(row, "used_by")?, at: time(row, "used_at")? }

@@ -1,5 +1,6 @@
 //! What happens in a store.
 
+use passerelle_desktop::Permissions;
 use tokio::sync::broadcast;
 
 use crate::{Revocation, SessionId};
@@ -14,7 +15,20 @@ pub enum StoreEvent {
         /// Why.
         revocation: Revocation,
     },
-    /// Some events were lost, because they came faster than they were taken.
+    /// A session is to have other permissions.
+    PermissionsAsked {
+        /// Which.
+        session: SessionId,
+        /// All that it may do from now on, within what the rules grant.
+        permissions: Permissions,
+    },
+    /// What is allowed has changed, see [`Store::epoch`](crate::Store::epoch).
+    Changed {
+        /// The new epoch.
+        epoch: u64,
+    },
+    /// Some events were lost, because they came faster than they were taken or because the way to the
+    /// store was interrupted.
     Missed,
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use passerelle_desktop::Permissions;
 use serde::{Deserialize, Serialize};
 
 use crate::{Fence, SessionId, Timestamp};
@@ -125,6 +126,12 @@ pub enum Renewal {
     Renewed {
         /// Why the session has to end, if it has to.
         revoked: Option<Revocation>,
+        /// What the session may do, if anybody asked for it with [`Store::set_permissions`].
+        ///
+        /// [`Store::set_permissions`]: crate::Store::set_permissions
+        permissions: Option<Permissions>,
+        /// The store's [epoch](crate::Store::epoch).
+        epoch: u64,
     },
     /// It has ended or is another's. The holder may ask for a new one with [`Store::lease`] and has to
     /// end the session if that is refused.

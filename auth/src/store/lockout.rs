@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -47,6 +48,40 @@ impl fmt::Display for AttemptKey {
             Self::Global => f.write_str("everybody"),
         }
     }
+}
+
+/// A text that names no attempt key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is none of `address 192.0.2.7`, `network 2001:db8::/64`, `identity alice` and `everybody`")]
+pub struct InvalidAttemptKey(pub String);
+
+impl FromStr for AttemptKey {
+    type Err = InvalidAttemptKey;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let key = match text.split_once(' ') {
+            None if text == "everybody" => Some(Self::Global),
+            Some(("address", address)) => address.parse().ok().map(Self::address),
+            Some(("network", network)) => {
+                network.strip_suffix("/64").and_then(|address| address.parse().ok()).map(Self::address)
+            }
+            Some(("identity", name)) => Some(Self::identity(name)),
+            _ => None,
+        };
+        key.ok_or_else(|| InvalidAttemptKey(text.chars().take(128).collect()))
+    }
+}
+
+/// A key that is locked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Lockout {
+    /// What is locked.
+    pub key: AttemptKey,
+    /// How many failures in a row were counted.
+    pub failures: u32,
+    /// Until when; from then on attempts are looked at again.
+    pub until: Timestamp,
 }
 
 /// When an attempt is next looked at.
@@ -167,8 +202,16 @@ mod tests {
             ("2001:db8:1:2:3:4:5:6", "network 2001:db8:1:2::/64"),
             ("2001:db8:1:2::9", "network 2001:db8:1:2::/64"),
         ] {
-            assert_eq!(AttemptKey::address(address.parse().unwrap()).to_string(), key);
+            let parsed = AttemptKey::address(address.parse().unwrap());
+            assert_eq!(parsed.to_string(), key);
+            assert_eq!(key.parse(), Ok(parsed));
         }
         assert_eq!(AttemptKey::identity("Alice"), AttemptKey::identity("alice"));
+        for key in [AttemptKey::Global, AttemptKey::identity("alice b"), AttemptKey::identity("")] {
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
+        for text in ["", "alice", "address alice", "network 2001:db8::", "network x/64", "everybody else"] {
+            assert!(text.parse::<AttemptKey>().is_err(), "{text}");
+        }
     }
 }

@@ -52,6 +52,33 @@ pub struct Ticket {
     pub issued_at: Timestamp,
     /// From when on it is refused.
     pub expires_at: Timestamp,
+    /// What was known when it was issued and the rules may ask for.
+    #[serde(default)]
+    pub context: TicketContext,
+}
+
+/// What was known when a ticket was issued, besides who and where to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TicketContext {
+    /// The technician's groups, if something else than the configuration named them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
+    /// Whether the technician proved a second factor.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub second_factor: bool,
+    /// Why the technician wants to connect, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The number of the case in another system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket_id: Option<String>,
+    /// Who approved it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+    /// Who asked for it to be issued, if not the technician.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_by: Option<String>,
 }
 
 /// A ticket with what is needed to recognise its secrets.

@@ -35,6 +35,7 @@ fn for_alice() -> NewTicket {
         target: "front-desk".to_owned(),
         permissions: None,
         address: None,
+        context: TicketContext::default(),
         reference: false,
     }
 }

@@ -4,8 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use passerelle_auth::{
-    AttemptKey, Backoff, Claim, Claimant, Digest, Embedded, Fingerprint, Lease, LeaseRequest, LockoutPolicy,
-    SealedSecret, SessionId, SessionLimits, Store, Ticket, TicketId, TicketKey, TicketRecord, Trust,
+    AttemptKey, Backoff, Claim, Claimant, Digest, Document, DocumentKind, Embedded, Expect, Fingerprint,
+    Lease, LeaseRequest, LockoutPolicy, Put, SealedSecret, SessionId, SessionLimits, Store, Ticket,
+    TicketContext, TicketId, TicketKey, TicketRecord, Trust,
 };
 
 use crate::conformance::{Fixture, address, at, conformance, seconds};
@@ -43,6 +44,7 @@ fn record(number: u8) -> TicketRecord {
             address: None,
             issued_at: at(0),
             expires_at: at(60),
+            context: TicketContext::default(),
         },
         digests: vec![Digest([number; 32])],
         sealed: Some(SealedSecret(vec![number; 36])),
@@ -86,6 +88,14 @@ async fn what_a_killed_process_leaves_behind_is_whole() {
         limits: SessionLimits::default(),
     };
     assert!(matches!(store.lease(&request, at(1)).await.unwrap(), Lease::Leased { .. }));
+    let used = Document {
+        kind: DocumentKind::JwtId,
+        key: "jti".to_owned(),
+        value: Vec::new(),
+        expires_at: Some(at(60)),
+    };
+    assert!(matches!(store.put(&used, Expect::Absent, at(1)).await.unwrap(), Put::Stored { .. }));
+    assert_eq!(store.since(at(1)).await.unwrap(), at(1));
     for entry in fs::read_dir(&alive).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), killed.join(entry.file_name())).unwrap();
@@ -98,6 +108,8 @@ async fn what_a_killed_process_leaves_behind_is_whole() {
         Claim::Claimed { fence, .. } => assert!(fence > before),
         other => panic!("{other:?}"),
     }
+    assert_eq!(store.put(&used, Expect::Absent, at(2)).await.unwrap(), Put::Conflict);
+    assert_eq!(store.since(at(2)).await.unwrap(), at(1));
     assert!(store.locked(&[key], at(2)).await.unwrap().is_some());
     assert_eq!(store.sessions(at(2)).await.unwrap().len(), 1);
     let trust = store.trust("front-desk", &Fingerprint([1; 32]), at(2)).await.unwrap();

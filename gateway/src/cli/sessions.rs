@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{CliError, Json, SessionsCommand, Table, bytes, duration, print_json, print_line};
 use crate::control::{self, KillRequest, PermissionsRequest, SessionList};
+use crate::orders::Ordered;
 use crate::session::{Phase, View};
 
 /// The body of a request that has none.
@@ -34,16 +35,30 @@ pub(crate) async fn run(command: SessionsCommand, config: &Path) -> Result<ExitC
         SessionsCommand::Permit { id, permissions, output } => {
             let path = format!("/v1/sessions/{}/permissions", segment(&id)?);
             let request = PermissionsRequest { permissions };
-            show(&call(&socket, Method::POST, &path, Some(&request)).await?, output)?;
+            match call(&socket, Method::POST, &path, Some(&request)).await? {
+                Ordered::Here(view) => show(&view, output)?,
+                Ordered::Elsewhere(session) if output.json => print_json(&session)?,
+                Ordered::Elsewhere(session) => print_line(format_args!(
+                    "{}'s session on {} runs on node {}, which was told.",
+                    session.technician, session.target, session.node
+                ))?,
+            }
         }
         SessionsCommand::Kill { id, reason, output } => {
             let path = format!("/v1/sessions/{}/kill", segment(&id)?);
-            let view: View = call(&socket, Method::POST, &path, Some(&KillRequest { reason })).await?;
-            if output.json {
-                print_json(&view)?;
-            } else {
-                let facts = &view.facts;
-                print_line(format_args!("{}'s session on {} was ended.", facts.technician, facts.target))?;
+            let ordered: Ordered = call(&socket, Method::POST, &path, Some(&KillRequest { reason })).await?;
+            match ordered {
+                _ if output.json => print_json(&ordered)?,
+                Ordered::Here(View { facts, .. }) => {
+                    print_line(format_args!(
+                        "{}'s session on {} was ended.",
+                        facts.technician, facts.target
+                    ))?;
+                }
+                Ordered::Elsewhere(session) => print_line(format_args!(
+                    "{}'s session on {} was ended on node {}.",
+                    session.technician, session.target, session.node
+                ))?,
             }
         }
     }

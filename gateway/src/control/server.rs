@@ -20,7 +20,8 @@ use super::messages::{
     KillRequest, PermissionsRequest, Problem, RdpFileAnswer, RdpFileRequest, RecordingAccess, SessionList,
     TicketAnswer, TicketRequest,
 };
-use crate::gateway::{Gateway, PermissionsError};
+use crate::gateway::Gateway;
+use crate::orders::{Ordered, PermissionsError};
 use crate::session::View;
 
 /// Who is at the other end, as the kernel says.
@@ -130,10 +131,10 @@ async fn kill_session(
     ConnectInfo(caller): ConnectInfo<Caller>,
     UrlPath(id): UrlPath<String>,
     request: Result<Json<KillRequest>, JsonRejection>,
-) -> Result<Json<View>, Refusal> {
+) -> Result<Json<Ordered>, Refusal> {
     let Json(request) = request?;
     match gateway.kill(&id, &caller.0, request.reason).await {
-        Ok(Some(view)) => Ok(Json(view)),
+        Ok(Some(ordered)) => Ok(Json(ordered)),
         Ok(None) => Err(unknown_session(&id)),
         Err(error) => Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
     }
@@ -144,12 +145,12 @@ async fn set_permissions(
     ConnectInfo(caller): ConnectInfo<Caller>,
     UrlPath(id): UrlPath<String>,
     request: Result<Json<PermissionsRequest>, JsonRejection>,
-) -> Result<Json<View>, Refusal> {
+) -> Result<Json<Ordered>, Refusal> {
     let Json(request) = request?;
     match gateway.set_permissions(&id, &request.permissions, &caller.0).await {
-        Ok(Some(view)) => Ok(Json(view)),
+        Ok(Some(ordered)) => Ok(Json(ordered)),
         Ok(None) => Err(unknown_session(&id)),
-        Err(error @ PermissionsError::Audit(_)) => {
+        Err(error @ (PermissionsError::Audit(_) | PermissionsError::Store(_))) => {
             Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
         }
         Err(error) => Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerelle_auth::{Lease, LeaseRequest, Renewal, SessionLimits, StoreEvent};
+use futures_util::StreamExt as _;
+use passerelle_auth::{Lease, LeaseRequest, Renewal, Revocation, SessionLimits, StoreError, StoreEvent};
+use tokio::time::MissedTickBehavior;
 
 use super::{CloseReason, Entry, Facts};
 use crate::ambient;
@@ -12,8 +14,11 @@ use crate::gateway::Gateway;
 /// How long a lease holds without renewal: so long a session of a killed gateway counts against limits.
 const TTL: Duration = Duration::from_secs(15);
 
-/// How often leases are renewed.
-const RENEWAL: Duration = Duration::from_secs(3);
+/// How often leases are renewed: so soon an order reaches a session when the store's events do not.
+const RENEWAL: Duration = Duration::from_secs(1);
+
+/// How many leases are renewed at the same time.
+const RENEWED_TOGETHER: usize = 64;
 
 /// How often the store is tidied.
 const PURGE: Duration = Duration::from_secs(60);
@@ -32,19 +37,16 @@ pub(crate) fn request(facts: &Facts, node: &str, limits: SessionLimits) -> Lease
     }
 }
 
-/// Renews the leases of all sessions, ends those that were revoked, and tidies the store, until dropped.
+/// Renews the leases of all sessions, passes on what was asked of them, and tidies the store, until dropped.
 pub(crate) async fn keep(gateway: Arc<Gateway>) {
     let mut renewal = tokio::time::interval(RENEWAL);
+    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut purge = tokio::time::interval(PURGE);
     let mut events = gateway.store.watch();
     let mut watching = true;
     loop {
         tokio::select! {
-            _ = renewal.tick() => {
-                for entry in gateway.registry.all() {
-                    renew(&gateway, &entry).await;
-                }
-            }
+            _ = renewal.tick() => renew_all(&gateway).await,
             _ = purge.tick() => {
                 if let Err(error) = gateway.store.purge(ambient::now()).await {
                     tracing::warn!(%error, "the store could not be tidied");
@@ -53,9 +55,16 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
             event = events.next(), if watching => match event {
                 Some(StoreEvent::Revoked { session, revocation }) => {
                     if let Some(entry) = gateway.registry.find(session) {
-                        entry.stop(CloseReason::Killed { by: revocation.by, why: Some(revocation.reason) });
+                        revoked(&entry, revocation);
                     }
                 }
+                Some(StoreEvent::PermissionsAsked { session, permissions }) => {
+                    if let Some(entry) = gateway.registry.find(session) {
+                        entry.apply(permissions);
+                    }
+                }
+                // Who keeps what the store says for a while watches by itself.
+                Some(StoreEvent::Changed { .. }) => {}
                 Some(StoreEvent::Missed) => renewal.reset_immediately(),
                 None => watching = false,
             }
@@ -63,36 +72,42 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
     }
 }
 
+/// Renews every lease, some at a time: a store that is far away must not delay the last.
+async fn renew_all(gateway: &Gateway) {
+    let entries = futures_util::stream::iter(gateway.registry.all());
+    let failed = entries
+        .map(|entry| async move { renew(gateway, &entry).await.err().map(|error| (entry, error)) })
+        .buffer_unordered(RENEWED_TOGETHER)
+        .filter_map(std::future::ready);
+    let failed: Vec<_> = failed.collect().await;
+    if let Some((entry, error)) = failed.first() {
+        let sessions = failed.len();
+        tracing::warn!(%error, sessions, session = %entry.facts.id, "leases could not be renewed");
+    }
+}
+
 /// Renews one lease. A store that does not answer ends no session: it is asked again soon.
-async fn renew(gateway: &Gateway, entry: &Entry) {
+async fn renew(gateway: &Gateway, entry: &Entry) -> Result<(), StoreError> {
     let now = ambient::now();
-    let revoked = match gateway.store.renew(entry.facts.id, entry.fence(), TTL, now).await {
-        Ok(Renewal::Renewed { revoked }) => revoked,
-        Ok(Renewal::Lost) => {
+    match gateway.store.renew(entry.facts.id, entry.fence(), TTL, now).await? {
+        Renewal::Renewed { revoked: Some(revocation), .. } => revoked(entry, revocation),
+        Renewal::Renewed { permissions: Some(asked), .. } => entry.apply(asked),
+        Renewal::Renewed { .. } => {}
+        Renewal::Lost => {
             let limits = gateway.policy().session_limits();
-            match gateway.store.lease(&request(&entry.facts, &gateway.node, limits), now).await {
-                Ok(Lease::Leased { fence }) => {
-                    entry.set_fence(fence);
-                    None
-                }
-                Ok(Lease::Refused { limit, allowed, .. }) => {
+            match gateway.store.lease(&request(&entry.facts, &gateway.node, limits), now).await? {
+                Lease::Leased { fence } => entry.set_fence(fence),
+                Lease::Refused { limit, allowed, .. } => {
                     let error = format!("it ran out and there are now more than {allowed} {limit}");
                     entry.stop(CloseReason::LeaseLost { error });
-                    None
                 }
-                Ok(Lease::Revoked(revocation)) => Some(revocation),
-                Err(error) => {
-                    tracing::warn!(%error, session = %entry.facts.id, "a lease could not be taken again");
-                    None
-                }
+                Lease::Revoked(revocation) => revoked(entry, revocation),
             }
         }
-        Err(error) => {
-            tracing::warn!(%error, session = %entry.facts.id, "a lease could not be renewed");
-            None
-        }
-    };
-    if let Some(revocation) = revoked {
-        entry.stop(CloseReason::Killed { by: revocation.by, why: Some(revocation.reason) });
     }
+    Ok(())
+}
+
+fn revoked(entry: &Entry, revocation: Revocation) {
+    entry.stop(CloseReason::Killed { by: revocation.by, why: Some(revocation.reason) });
 }

@@ -71,6 +71,8 @@ pub(crate) struct Entry {
     pub(crate) granted: Permissions,
     phase: Mutex<Phase>,
     fence: Mutex<Fence>,
+    /// What the store last said was asked for.
+    asked: Mutex<Option<Permissions>>,
     reason: OnceLock<CloseReason>,
     stop: CancellationToken,
 }
@@ -85,6 +87,7 @@ impl Entry {
             granted: permissions,
             phase: Mutex::new(Phase::Connecting),
             fence: Mutex::new(fence),
+            asked: Mutex::new(None),
             reason: OnceLock::new(),
             stop: CancellationToken::new(),
         }
@@ -118,6 +121,18 @@ impl Entry {
 
     pub(crate) fn set_fence(&self, fence: Fence) {
         *self.fence.lock().unwrap_or_else(PoisonError::into_inner) = fence;
+    }
+
+    /// Applies the permissions that were asked for through the store, as far as the rules grant them.
+    ///
+    /// Only when they are others than the store last told: what was changed here since then holds until
+    /// somebody asks anew.
+    pub(crate) fn apply(&self, asked: Permissions) {
+        let mut known = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != Some(asked) {
+            *known = Some(asked);
+            self.permissions.send_replace(asked.intersection(self.granted));
+        }
     }
 
     /// What is shown to people and programs.
@@ -186,6 +201,8 @@ impl Drop for Registered {
 
 #[cfg(test)]
 mod tests {
+    use passerelle_desktop::Permission;
+
     use super::*;
 
     fn entry() -> Entry {
@@ -209,6 +226,23 @@ mod tests {
         assert!(entry.stop(CloseReason::Idle));
         assert!(!entry.stop(CloseReason::Shutdown));
         assert_eq!(entry.stopped().await, CloseReason::Idle);
+    }
+
+    #[test]
+    fn permissions_that_are_asked_for_are_applied_within_the_grant() {
+        let view = Permissions::NONE.with(Permission::View);
+        let granted = view.with(Permission::Pointer);
+        let entry = Entry { granted, ..entry() };
+        entry.apply(granted.with(Permission::Keyboard));
+        assert_eq!(*entry.permissions.borrow(), granted);
+        entry.apply(view);
+        assert_eq!(*entry.permissions.borrow(), view);
+        // Changed here, while the store still tells of what was asked before.
+        entry.permissions.send_replace(Permissions::NONE);
+        entry.apply(view);
+        assert_eq!(*entry.permissions.borrow(), Permissions::NONE);
+        entry.apply(granted);
+        assert_eq!(*entry.permissions.borrow(), granted);
     }
 
     #[test]

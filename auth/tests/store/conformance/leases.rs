@@ -4,6 +4,7 @@ use passerelle_auth::{
     Fence, Lease, LeaseRequest, Limit, Renewal, Revocation, Session, SessionId, SessionLimits, Store,
     StoreError, StoreEvent, Timestamp,
 };
+use passerelle_desktop::{Permission, Permissions};
 
 use super::{Fixture, address, at, seconds};
 
@@ -53,7 +54,15 @@ async fn running(store: &dyn Store, now: Timestamp) -> Vec<SessionId> {
     store.sessions(now).await.unwrap().iter().map(|session| session.id).collect()
 }
 
-const HOLDS: Renewal = Renewal::Renewed { revoked: None };
+const HOLDS: Renewal = Renewal::Renewed { revoked: None, permissions: None, epoch: 0 };
+
+/// A renewal with the epoch left out, which stores choose.
+async fn renew(store: &dyn Store, session: SessionId, fence: Fence, now: Timestamp) -> Renewal {
+    match store.renew(session, fence, seconds(10), now).await.unwrap() {
+        Renewal::Renewed { revoked, permissions, .. } => Renewal::Renewed { revoked, permissions, epoch: 0 },
+        Renewal::Lost => Renewal::Lost,
+    }
+}
 
 pub(crate) async fn ends_unless_renewed(fixture: Fixture) {
     let store = fixture.store();
@@ -67,9 +76,9 @@ pub(crate) async fn ends_unless_renewed(fixture: Fixture) {
     }
     assert_eq!(running(store, at(10)).await, [id(2)]);
 
-    assert_eq!(store.renew(id(1), fence, seconds(10), at(9)).await.unwrap(), HOLDS);
+    assert_eq!(renew(store, id(1), fence, at(9)).await, HOLDS);
     assert_eq!(running(store, at(18)).await, [id(1)]);
-    assert_eq!(store.renew(id(1), fence, seconds(10), at(19)).await.unwrap(), Renewal::Lost);
+    assert_eq!(renew(store, id(1), fence, at(19)).await, Renewal::Lost);
     assert_eq!(running(store, at(19)).await, []);
 }
 
@@ -152,8 +161,8 @@ pub(crate) async fn only_the_holder_renews_and_releases(fixture: Fixture) {
     let fence = leased(store, &request(1), at(0)).await;
     let later = leased(store, &request(2), at(0)).await;
     assert!(fence < later);
-    assert_eq!(store.renew(id(1), later, seconds(10), at(1)).await.unwrap(), Renewal::Lost);
-    assert_eq!(store.renew(id(3), fence, seconds(10), at(1)).await.unwrap(), Renewal::Lost);
+    assert_eq!(renew(store, id(1), later, at(1)).await, Renewal::Lost);
+    assert_eq!(renew(store, id(3), fence, at(1)).await, Renewal::Lost);
     assert!(!store.release(id(1), later, at(1)).await.unwrap());
     assert!(!store.release(id(3), fence, at(1)).await.unwrap());
     assert_eq!(running(store, at(1)).await, [id(1), id(2)]);
@@ -161,7 +170,7 @@ pub(crate) async fn only_the_holder_renews_and_releases(fixture: Fixture) {
     assert!(matches!(error, StoreError::Duplicate { what: "session", .. }), "{error}");
     assert!(store.release(id(1), fence, at(1)).await.unwrap());
     assert!(!store.release(id(1), fence, at(1)).await.unwrap());
-    assert_eq!(store.renew(id(1), fence, seconds(10), at(1)).await.unwrap(), Renewal::Lost);
+    assert_eq!(renew(store, id(1), fence, at(1)).await, Renewal::Lost);
 }
 
 pub(crate) async fn may_come_back_after_its_end(fixture: Fixture) {
@@ -170,9 +179,9 @@ pub(crate) async fn may_come_back_after_its_end(fixture: Fixture) {
     let second = leased(store, &request(1), at(15)).await;
     assert!(first < second);
     assert_eq!(store.sessions(at(16)).await.unwrap(), [session(&request(1), at(0))], "its start is kept");
-    assert_eq!(store.renew(id(1), first, seconds(10), at(16)).await.unwrap(), Renewal::Lost);
+    assert_eq!(renew(store, id(1), first, at(16)).await, Renewal::Lost);
     assert!(!store.release(id(1), first, at(16)).await.unwrap());
-    assert_eq!(store.renew(id(1), second, seconds(10), at(16)).await.unwrap(), HOLDS);
+    assert_eq!(renew(store, id(1), second, at(16)).await, HOLDS);
     // The end of a lease does not keep its holder from releasing it.
     assert!(store.release(id(1), second, at(100)).await.unwrap());
 }
@@ -185,10 +194,12 @@ pub(crate) async fn revocation_reaches_the_holder(fixture: Fixture) {
     assert!(store.revoke(id(1), &by("dave"), at(1)).await.unwrap());
     assert!(!store.revoke(id(3), &by("carol"), at(1)).await.unwrap());
     for now in [2, 11, 20] {
-        let renewal = store.renew(id(1), fence, seconds(10), at(now)).await.unwrap();
-        assert_eq!(renewal, Renewal::Renewed { revoked: Some(by("carol")) });
+        let renewal = renew(store, id(1), fence, at(now)).await;
+        assert_eq!(renewal, Renewal::Renewed { revoked: Some(by("carol")), permissions: None, epoch: 0 });
     }
-    assert_eq!(store.renew(id(2), other, seconds(30), at(2)).await.unwrap(), HOLDS);
+    for now in [9, 18] {
+        assert_eq!(renew(store, id(2), other, at(now)).await, HOLDS);
+    }
     let sessions = store.sessions(at(21)).await.unwrap();
     let revoked: Vec<_> = sessions.into_iter().map(|session| (session.id, session.revoked)).collect();
     assert_eq!(revoked, [(id(1), Some(by("carol"))), (id(2), None)]);
@@ -204,6 +215,30 @@ pub(crate) async fn revocation_outlives_the_lease(fixture: Fixture) {
         assert_eq!(store.lease(&request(number), at(20)).await.unwrap(), Lease::Revoked(by("carol")));
     }
     assert_eq!(running(store, at(20)).await, []);
+}
+
+pub(crate) async fn permissions_reach_the_holder(fixture: Fixture) {
+    let store = fixture.store();
+    let mut watcher = store.watch();
+    let fence = leased(store, &request(1), at(0)).await;
+    leased(store, &request(2), at(0)).await;
+    let view = Permissions::NONE.with(Permission::View);
+    for permissions in [view.with(Permission::Keyboard), Permissions::NONE, view] {
+        assert!(fixture.nodes[1].set_permissions(id(1), permissions, at(1)).await.unwrap());
+        let asked = Renewal::Renewed { revoked: None, permissions: Some(permissions), epoch: 0 };
+        assert_eq!(renew(store, id(1), fence, at(2)).await, asked);
+        let event = tokio::time::timeout(seconds(5), watcher.next()).await.unwrap();
+        assert_eq!(event, Some(StoreEvent::PermissionsAsked { session: id(1), permissions }));
+    }
+    assert!(!store.set_permissions(id(3), view, at(2)).await.unwrap(), "there is no such session");
+    // What was asked for while a lease had ended holds for the next one.
+    assert!(!store.set_permissions(id(2), view, at(10)).await.unwrap(), "its lease has ended");
+    let fence = leased(store, &request(2), at(11)).await;
+    let asked = Renewal::Renewed { revoked: None, permissions: Some(view), epoch: 0 };
+    assert_eq!(renew(store, id(2), fence, at(12)).await, asked);
+    assert!(fixture.nodes[1].revoke(id(2), &by("carol"), at(13)).await.unwrap());
+    let both = Renewal::Renewed { revoked: Some(by("carol")), permissions: Some(view), epoch: 0 };
+    assert_eq!(renew(store, id(2), fence, at(14)).await, both);
 }
 
 pub(crate) async fn revocation_is_seen_by_watchers_on_any_node(fixture: Fixture) {
@@ -229,7 +264,7 @@ pub(crate) async fn of_a_node_are_abandoned_together(fixture: Fixture) {
     let expected = [session(&request(1), at(0)), session(&request(3), at(2))];
     assert_eq!(store.abandon("a", at(11)).await.unwrap(), expected);
     assert_eq!(store.abandon("a", at(11)).await.unwrap(), []);
-    assert_eq!(store.renew(id(3), fence, seconds(10), at(11)).await.unwrap(), Renewal::Lost);
+    assert_eq!(renew(store, id(3), fence, at(11)).await, Renewal::Lost);
     assert_eq!(running(store, at(3)).await, [id(2)]);
 }
 

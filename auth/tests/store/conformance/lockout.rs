@@ -1,8 +1,8 @@
 //! A lock...
 
 use passerelle_auth::{
-    AttemptKey, Backoff, Claim, Claimant, Digest, Locked, LockoutPolicy, Login, Store, Ticket, TicketId,
-    TicketKey, TicketRecord, Timestamp,
+    AttemptKey, Backoff, Claim, Claimant, Digest, Locked, Lockout, LockoutPolicy, Login, Store, Ticket,
+    TicketContext, TicketId, TicketKey, TicketRecord, Timestamp,
 };
 
 use super::{Fixture, address, at, seconds};
@@ -39,6 +39,7 @@ async fn succeed(store: &dyn Store, now: Timestamp) -> Claim {
         address: None,
         issued_at: now,
         expires_at: now.saturating_add(seconds(60)),
+        context: TicketContext::default(),
     };
     let digests = vec![Digest([number; 32])];
     let sealed = Some(passerelle_auth::SealedSecret(vec![number]));
@@ -173,4 +174,27 @@ pub(crate) async fn a_clock_set_back_frees(fixture: Fixture) {
     assert!(!is_locked(store, here(), at(0)).await);
     assert_eq!(fail(store, &[here()], at(0)).await, Some(at(4)), "the count goes on");
     assert_eq!(fail(store, &[here()], Timestamp::MAX).await, None);
+}
+
+pub(crate) async fn is_listed_and_cleared(fixture: Fixture) {
+    let store = fixture.store();
+    for _ in 0..4 {
+        fail(store, &[here()], at(0)).await;
+    }
+    for _ in 0..3 {
+        let now = store.locked(&[alice()], at(0)).await.unwrap().map_or(at(0), |locked| locked.until);
+        fail(store, &[alice()], now).await;
+    }
+    fail(store, &[AttemptKey::Global], at(0)).await;
+    let of_address = Lockout { key: here(), failures: 4, until: at(2) };
+    let of_alice = Lockout { key: alice(), failures: 3, until: at(3) };
+    assert_eq!(store.lockouts(at(1)).await.unwrap(), [of_alice.clone(), of_address]);
+    assert_eq!(fixture.nodes[1].lockouts(at(2)).await.unwrap(), [of_alice]);
+    assert_eq!(store.lockouts(at(3)).await.unwrap(), []);
+
+    assert!(store.clear_lockout(&here()).await.unwrap());
+    assert!(!store.clear_lockout(&here()).await.unwrap());
+    assert!(!is_locked(store, here(), at(1)).await);
+    assert_eq!(fail(store, &[here()], at(1)).await, None, "the count begins anew");
+    assert!(is_locked(store, alice(), at(2)).await, "others stay locked");
 }

@@ -1,5 +1,6 @@
 //! What every implementation of the store has to do. [`conformance!`] makes the tests for one.
 
+pub(crate) mod documents;
 pub(crate) mod leases;
 pub(crate) mod lockout;
 pub(crate) mod tickets;
@@ -91,6 +92,7 @@ macro_rules! conformance {
                 counts_every_failure_of_a_race
                 a_race_gets_no_more_answers_than_a_row
                 a_clock_set_back_frees
+                is_listed_and_cleared
             }
             leases {
                 ends_unless_renewed
@@ -101,9 +103,19 @@ macro_rules! conformance {
                 may_come_back_after_its_end
                 revocation_reaches_the_holder
                 revocation_outlives_the_lease
+                permissions_reach_the_holder
                 revocation_is_seen_by_watchers_on_any_node
                 of_a_node_are_abandoned_together
                 are_purged_an_hour_after_their_end
+            }
+            documents {
+                is_kept_as_it_was_given
+                changes_only_what_is_expected
+                is_absent_from_its_expiry_on
+                of_a_hundred_one_is_first
+                that_matters_raises_the_epoch
+                is_remembered_since_the_first_question
+                is_purged_after_its_expiry
             }
             trust {
                 remembers_the_first_certificate

@@ -2,7 +2,7 @@
 
 use passerelle_auth::{
     AttemptKey, Claim, Claimant, Digest, Issue, LockoutPolicy, Login, RESUME_WINDOW, SealedSecret, Store,
-    StoreError, Ticket, TicketId, TicketKey, TicketRecord, Timestamp,
+    StoreError, Ticket, TicketContext, TicketId, TicketKey, TicketRecord, Timestamp,
 };
 use passerelle_desktop::{Permission, Permissions};
 
@@ -19,6 +19,7 @@ fn record(number: u8) -> TicketRecord {
             address: None,
             issued_at: at(0),
             expires_at: at(60),
+            context: TicketContext::default(),
         },
         digests: vec![Digest([number; 32]), Digest([number | 0x80; 32])],
         sealed: Some(SealedSecret(vec![number; 36])),
@@ -119,6 +120,16 @@ pub(crate) async fn says_what_was_issued(fixture: Fixture) {
         record.ticket.technician = "élodie o'neil; --".to_owned();
         record.ticket.permissions = permissions;
         record.ticket.address = bound.map(address);
+        if number > 1 {
+            record.ticket.context = TicketContext {
+                groups: Some(vec!["élèves".to_owned(), String::new()]),
+                second_factor: number == 2,
+                reason: Some("it said \"printer on fire\"\n".to_owned()),
+                ticket_id: (number == 3).then(|| "INC-1".to_owned()),
+                approved_by: (number == 3).then(|| "bob".to_owned()),
+                issued_by: Some("helpdesk".to_owned()),
+            };
+        }
         store.issue(&record, at(0)).await.unwrap();
         let claimant = Claimant { address: bound.map_or(address("192.0.2.7"), address), ..anyone() };
         let claimed = claim(store, &long(number), &claimant, at(1)).await;
