@@ -1,8 +1,10 @@
 //! What is on a desktop's screen.
 
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::process::{Process, command};
 
@@ -20,6 +22,24 @@ pub(crate) fn free_display() -> Result<u32> {
                 && !Path::new(&format!("/tmp/.X11-unix/X{display}")).exists()
         })
         .context("there is no free X display")
+}
+
+/// Ends `shown` and puts `content` in its place, over a coloured ground, and gives it time to appear.
+pub(crate) fn replace(
+    shown: &mut Option<Process>,
+    content: Option<Content>,
+    display: u32,
+    directory: &Path,
+) -> Result<()> {
+    *shown = None;
+    let mut ground = command("xsetroot", ["-solid", "#336699"]);
+    let status = ground.env("DISPLAY", format!(":{display}")).status().context("cannot run xsetroot")?;
+    ensure!(status.success(), "xsetroot failed");
+    if let Some(content) = content {
+        *shown = Some(content.start(display, directory)?);
+        thread::sleep(Duration::from_secs(2));
+    }
+    Ok(())
 }
 
 /// What is on the screen.

@@ -161,8 +161,9 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
 /// Whether some socket of this machine listens on `port` (proc(5), `net/tcp`: state 0A).
 fn listens(port: u16) -> Result<bool> {
     let suffix = format!(":{port:04X}");
-    let table = fs::read_to_string("/proc/net/tcp")?;
-    Ok(table.lines().skip(1).any(|line| {
+    // Some servers open sockets of IPv6 for addresses of IPv4.
+    let table = fs::read_to_string("/proc/net/tcp")? + &fs::read_to_string("/proc/net/tcp6")?;
+    Ok(table.lines().any(|line| {
         let mut columns = line.split_whitespace().skip(1);
         columns.next().is_some_and(|local| local.ends_with(&suffix)) && columns.nth(1) == Some("0A")
     }))

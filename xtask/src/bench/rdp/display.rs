@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::bench::clock;
-use crate::bench::content::{Content, free_display};
+use crate::bench::content::{self, Content, free_display};
 use crate::bench::process::{Process, command};
 
 /// Size of every desktop.
@@ -89,15 +89,7 @@ impl Display {
 
     /// Replaces what is on the screen, over a coloured ground, and gives it time to appear.
     pub(crate) fn show(&mut self, content: Option<Content>) -> Result<()> {
-        self.content = None;
-        let mut ground = command("xsetroot", ["-solid", "#336699"]);
-        let status = ground.env("DISPLAY", self.name()).status().context("cannot run xsetroot")?;
-        ensure!(status.success(), "xsetroot failed");
-        if let Some(content) = content {
-            self.content = Some(content.start(self.number, &self.directory)?);
-            thread::sleep(Duration::from_secs(2));
-        }
-        Ok(())
+        content::replace(&mut self.content, content, self.number, &self.directory)
     }
 
     /// Whether the screen is black at its four corners, all of them (`Some(true)`) or none (`Some(false)`).
