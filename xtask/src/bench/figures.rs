@@ -42,6 +42,11 @@ pub(crate) struct Spread {
 }
 
 impl Figure {
+    /// What finds it.
+    pub(crate) fn place(&self) -> (&'static str, String, Line) {
+        (self.scenario, self.name.clone(), self.line)
+    }
+
     /// The spread over the rounds of `peer`.
     pub(crate) fn of(&self, peer: Peer) -> Option<Spread> {
         spread(self.values.get(&peer)?)

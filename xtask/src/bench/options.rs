@@ -14,6 +14,8 @@ pub(crate) struct Benchmark {
     pub(crate) minutes: (u32, u32),
     /// Whether there are runs over a long line.
     pub(crate) long_line: bool,
+    /// Whether its result is one table, unless details are asked for.
+    pub(crate) summary: bool,
 }
 
 /// Options of `cargo xtask bench`.
@@ -23,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     /// JSON instead of Markdown.
     pub(crate) json: bool,
+    /// The spread of every figure and ratio instead of one table.
+    pub(crate) details: bool,
     /// The scenarios to run; all when empty.
     pub(crate) only: Vec<String>,
     /// Leave out the runs with the long line.
@@ -52,6 +56,7 @@ impl Options {
             match argument.as_str() {
                 "--quick" => options.quick = true,
                 "--json" => options.json = true,
+                "--details" if benchmark.summary => options.details = true,
                 "--short-line" if benchmark.long_line => options.short_line = true,
                 "--without-passerelle" => options.without_passerelle = true,
                 "--passerelle" => options.passerelle = Some(value()?.into()),
@@ -82,11 +87,12 @@ impl Options {
 
 /// What `--help` prints.
 pub(crate) fn usage(benchmark: &Benchmark) -> String {
-    let Benchmark { name, compares, scenarios, minutes: (quick, full), long_line } = benchmark;
+    let Benchmark { name, compares, scenarios, minutes: (quick, full), long_line, summary } = benchmark;
     let scenarios: String =
         scenarios.iter().map(|(name, what)| format!("         {name:12} {what}\n")).collect();
     let line =
         if *long_line { "  --short-line           without the runs over a line of 40 ms\n" } else { "" };
+    let details = if *summary { "  --details              each round's spread, and ratios\n" } else { "" };
     format!(
         "\
 Usage: cargo xtask bench {name} [OPTIONS]
@@ -95,7 +101,7 @@ Compares {compares}, without and with recording, in one run.
 
   --quick                about {quick} minutes instead of about {full}
   --only SCENARIO        may be given several times:
-{scenarios}{line}  --json                 JSON instead of Markdown
+{scenarios}{line}{details}  --json                 JSON instead of Markdown
   --passerelle PATH      this binary instead of a release build of the tree
   --without-passerelle   the other peers only
   --directory PATH       where recordings and logs go"
@@ -112,6 +118,7 @@ mod tests {
         scenarios: &[("raw", "Raw"), ("key", "keys"), ("paced", "paces")],
         minutes: (3, 15),
         long_line: true,
+        summary: false,
     };
 
     fn parse(line: &str) -> Result<Options, String> {

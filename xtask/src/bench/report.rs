@@ -30,25 +30,7 @@ impl Report<'_> {
     /// Tables for people.
     pub(crate) fn markdown(&self) -> String {
         let mut text = String::new();
-        let fact = |name: &str| match self.machine.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-            Some(other) => other.to_string(),
-            None => "unknown".to_owned(),
-        };
-        // Writing to a String cannot fail.
-        writeln!(
-            text,
-            "Machine: {} cores, {} ({}), {} GiB, Linux {}, load {} before the run. {}.\n",
-            fact("cores"),
-            fact("cpu"),
-            fact("cpu_features"),
-            fact("memory_gib"),
-            fact("kernel"),
-            fact("load_before"),
-            fact("programs")
-        )
-        .ok();
+        writeln!(text, "{}\n", self.machine()).ok();
         for (line, title) in [
             (Line::Short, "Over loopback"),
             (Line::Long, "With 40 ms of round-trip time between viewer and proxy"),
@@ -81,6 +63,70 @@ impl Report<'_> {
         text.push_str(&self.recording());
         text.push_str(&targets(&self.verdicts));
         text
+    }
+
+    /// One table: the medians, their ratios to the direct way, and what they should be.
+    pub(crate) fn summary(&self) -> String {
+        let peers: Vec<Peer> = COLUMNS
+            .into_iter()
+            .filter(|peer| self.figures.iter().any(|figure| figure.values.contains_key(peer)))
+            .collect();
+        let mut text = self.machine();
+        text.push_str(
+            "\n\nMedians, in brackets the median of the ratios to direct within a round. Bold falls short of \
+             its aim.\n\n| |",
+        );
+        // Writing to a String cannot fail.
+        for peer in &peers {
+            write!(text, " {peer} |").ok();
+        }
+        writeln!(text, " aim |\n|---|{}---|", "---|".repeat(peers.len())).ok();
+        for figure in self.figures.iter() {
+            write!(text, "| {}, {} |", figure.name, figure.unit).ok();
+            let verdicts: Vec<&Verdict> =
+                self.verdicts.iter().filter(|verdict| verdict.of == figure.place()).collect();
+            for &peer in &peers {
+                let short = verdicts.iter().any(|verdict| verdict.peer == peer && !verdict.met);
+                let mark = if short { "**" } else { "" };
+                let cell = figure.of(peer).map_or_else(
+                    || "–".to_owned(),
+                    |spread| match figure.ratio(peer, Peer::Direct).filter(|_| peer != Peer::Direct) {
+                        Some(ratio) => format!("{} ({:.2})", number(spread.median), ratio.median),
+                        None => number(spread.median),
+                    },
+                );
+                write!(text, " {mark}{cell}{mark} |").ok();
+            }
+            let aim = verdicts.first().map_or_else(
+                || "–".to_owned(),
+                |verdict| match verdict.reference {
+                    Some(reference) => format!("{} of {reference}", verdict.demand),
+                    None => verdict.demand.clone(),
+                },
+            );
+            writeln!(text, " {aim} |").ok();
+        }
+        text
+    }
+
+    /// What the figures depend on.
+    fn machine(&self) -> String {
+        let fact = |name: &str| match self.machine.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+            Some(other) => other.to_string(),
+            None => "unknown".to_owned(),
+        };
+        format!(
+            "Machine: {} cores, {} ({}), {} GiB, Linux {}, load {} before the run. {}.",
+            fact("cores"),
+            fact("cpu"),
+            fact("cpu_features"),
+            fact("memory_gib"),
+            fact("kernel"),
+            fact("load_before"),
+            fact("programs")
+        )
     }
 
     /// What bounds recording.

@@ -6,7 +6,7 @@ use super::peer::{Line, Peer};
 /// A demand on one figure of one peer.
 pub(crate) struct Target {
     scenario: &'static str,
-    figure: &'static str,
+    figure: String,
     peer: Peer,
     /// The peer to whose value the ratio is taken; without it the value itself counts.
     reference: Option<Peer>,
@@ -24,6 +24,12 @@ pub(crate) enum Demand {
 
 /// A target beside what was measured.
 pub(crate) struct Verdict {
+    /// The scenario, the figure's name and the line, which find the figure.
+    pub(crate) of: (&'static str, String, Line),
+    /// Whose figure.
+    pub(crate) peer: Peer,
+    /// To whose value the ratio is taken, if it is one.
+    pub(crate) reference: Option<Peer>,
     /// Which figure, of which peer, against what, over which line.
     pub(crate) what: String,
     /// The demand in words.
@@ -35,24 +41,19 @@ pub(crate) struct Verdict {
 }
 
 /// A demand on the ratio of `peer` to `reference`.
-pub(crate) const fn ratio(
+pub(crate) fn ratio(
     scenario: &'static str,
-    figure: &'static str,
+    figure: impl Into<String>,
     peer: Peer,
     reference: Peer,
     demand: Demand,
 ) -> Target {
-    Target { scenario, figure, peer, reference: Some(reference), demand }
+    Target { scenario, figure: figure.into(), peer, reference: Some(reference), demand }
 }
 
 /// A demand on the value of `peer`.
-pub(crate) const fn value(
-    scenario: &'static str,
-    figure: &'static str,
-    peer: Peer,
-    demand: Demand,
-) -> Target {
-    Target { scenario, figure, peer, reference: None, demand }
+pub(crate) fn value(scenario: &'static str, figure: impl Into<String>, peer: Peer, demand: Demand) -> Target {
+    Target { scenario, figure: figure.into(), peer, reference: None, demand }
 }
 
 use Demand::{AtLeast, AtMost};
@@ -65,7 +66,7 @@ pub(crate) fn verdicts(figures: &Figures, targets: &[Target]) -> Vec<Verdict> {
 }
 
 fn verdict(figures: &Figures, target: &Target, line: Line) -> Option<Verdict> {
-    let figure = figures.find(target.scenario, target.figure, line)?;
+    let figure = figures.find(target.scenario, &target.figure, line)?;
     let (measured, to) = match target.reference {
         Some(reference) => (figure.ratio(target.peer, reference)?, format!(" to {reference}")),
         None => (figure.of(target.peer)?, format!(" ({})", figure.unit)),
@@ -78,7 +79,15 @@ fn verdict(figures: &Figures, target: &Target, line: Line) -> Option<Verdict> {
         Line::Short => "",
         Line::Long => ", over 40 ms",
     };
-    Some(Verdict { what: format!("{}{to}: {}{over}", target.figure, target.peer), demand, measured, met })
+    Some(Verdict {
+        of: (target.scenario, target.figure.clone(), line),
+        peer: target.peer,
+        reference: target.reference,
+        what: format!("{}{to}: {}{over}", target.figure, target.peer),
+        demand,
+        measured,
+        met,
+    })
 }
 
 #[cfg(test)]

@@ -1,23 +1,23 @@
 //! `cargo xtask bench rdp`: what the gateway costs an RDP session, beside no proxy and a TCP proxy.
 //!
-//! The viewer is xfreerdp on an X display in memory, where its pixels can be read without asking an X server;
-//! the target is FreeRDP's shadow server with NLA. Both are stock programs, and most of every time is theirs,
-//! so ratios say less than differences do.
+//! Viewers are xfreerdp, on an X display in memory where its pixels can be read without asking an X server, and
+//! rdesktop where it takes a drive. Targets are FreeRDP's shadow server with NLA and xrdp with TLS. All are stock
+//! programs, and most of every time is theirs, so ratios say less than differences do.
 
 mod display;
 mod meter;
 mod peers;
 mod scenarios;
-mod server;
+mod servers;
 mod targets;
 mod viewer;
 
 use anyhow::Result;
 
 use self::display::Display;
-use self::peers::{Peers, Target};
+use self::peers::Peers;
 use self::scenarios::Bench;
-use self::server::Server;
+use self::servers::{Servers, Shadow, Xrdp};
 use crate::bench::figures::Figures;
 use crate::bench::options::{self, Benchmark, Options};
 use crate::bench::places::Places;
@@ -35,10 +35,13 @@ const BENCHMARK: Benchmark = Benchmark {
         ("picture", "from starting the viewer to the first full picture, login included"),
         ("key", "from a key to its pixels in a terminal"),
         ("motion", "a 1280x720 region that moves at 10 frames a second"),
+        ("files", "a large file over the clipboard and on a drive"),
+        ("flags", "the same region with other flags of the viewer"),
         ("memory", "idle sessions"),
     ],
-    minutes: (2, 10),
+    minutes: (8, 40),
     long_line: false,
+    summary: true,
 };
 
 /// What has to be installed besides what is shown.
@@ -51,6 +54,19 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("xsetroot", "x11-xserver-utils"),
     ("haproxy", "haproxy"),
     ("setpriv", "util-linux"),
+];
+
+/// What xrdp takes besides.
+const XRDP: [(&str, &str); 9] = [
+    ("xrdp", "xrdp"),
+    ("/usr/lib/xorg/modules/libxorgxrdp.so", "xorgxrdp"),
+    ("Xorg", "xserver-xorg-core"),
+    ("rdesktop", "rdesktop"),
+    ("xclip", "xclip"),
+    ("xhost", "x11-xserver-utils"),
+    ("openssl", "openssl"),
+    ("unshare", "util-linux"),
+    ("fusermount3", "fuse3"),
 ];
 
 /// Runs the benchmark that `arguments` name and prints its result.
@@ -69,7 +85,7 @@ pub(crate) fn run(arguments: &[String]) -> shell::Outcome {
 fn measure(options: Options) -> Result<()> {
     prepare::require(PROGRAMS.iter().chain(&content::PROGRAMS))?;
     let progress = Progress::new();
-    let machine = machine::facts(&[("haproxy", "-v")]);
+    let machine = machine::facts(&[("haproxy", "-v"), ("xrdp", "--version")]);
     let passerelle = if options.without_passerelle {
         None
     } else {
@@ -80,28 +96,38 @@ fn measure(options: Options) -> Result<()> {
 
     progress.say("starting the displays, the servers, the proxy and the gateways");
     let screen = Display::start("viewer", &places.disk)?;
-    let terminal = Server::start("terminal", &places.disk)?;
-    let motion = Server::start("motion", &places.disk)?;
-    let servers = [(Target::Terminal, terminal.address()), (Target::Motion, motion.address())];
-    let peers = Peers::start(&servers, passerelle.as_deref(), &places.disk)?;
-    let json = options.json;
+    let aside = Display::start("aside", &places.disk)?;
+    let xrdp = if Xrdp::possible() {
+        prepare::require(&XRDP)?;
+        Some(Xrdp::start(&places.disk, &aside)?)
+    } else {
+        progress.say("without xrdp, which only root can start");
+        None
+    };
+    let terminal = Shadow::start("terminal", &places.disk)?;
+    let motion = Shadow::start("motion", &places.disk)?;
+    let servers = Servers { terminal, motion, xrdp };
+    let peers = Peers::start(&servers.addresses(), passerelle.as_deref(), &places.disk)?;
+    let (json, details) = (options.json, options.details);
     let figures = Figures::default();
     let directory = places.disk.clone();
-    let mut bench = Bench { options, screen, terminal, motion, peers, figures, progress, directory };
+    let mut bench = Bench { options, screen, aside, servers, peers, figures, progress, directory };
     bench.run()?;
 
     bench.progress.say("done");
     let report = Report {
         machine,
         figures: &bench.figures,
-        verdicts: verdicts(&bench.figures, targets::TARGETS),
+        verdicts: verdicts(&bench.figures, &targets::targets()),
         costs: Vec::new(),
         shares: Vec::new(),
     };
     if json {
         println!("{:#}", report.json());
-    } else {
+    } else if details {
         println!("{}", report.markdown());
+    } else {
+        println!("{}", report.summary());
     }
     Ok(())
 }

@@ -8,31 +8,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::server::{PASSWORD, USERNAME};
+use super::servers::Target;
 use crate::bench::gateway::{Gateway, Recording, Site};
 use crate::bench::peer::Peer;
 use crate::bench::process::{Process, command, free_address};
-
-/// A server behind the peers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Target {
-    /// One with a terminal.
-    Terminal,
-    /// One with a moving picture.
-    Motion,
-}
-
-impl Target {
-    const ALL: [Target; 2] = [Target::Terminal, Target::Motion];
-
-    /// Its name in the gateway's configuration.
-    fn name(self) -> &'static str {
-        match self {
-            Target::Terminal => "terminal",
-            Target::Motion => "motion",
-        }
-    }
-}
 
 /// Where a viewer connects, as whom, and how.
 #[derive(Clone)]
@@ -40,8 +19,19 @@ pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     pub(crate) username: String,
     pub(crate) password: String,
+    /// The only security that the viewer offers.
+    pub(crate) security: &'static str,
     /// Flags of the viewer beside its default ones.
     pub(crate) flags: &'static [&'static str],
+}
+
+impl Endpoint {
+    /// `target` itself, which listens at `address`.
+    pub(crate) fn direct(target: Target, address: SocketAddr) -> Self {
+        let (username, password) = target.login();
+        let (username, password) = (username.to_owned(), password.to_owned());
+        Self { address, username, password, security: target.security(), flags: &[] }
+    }
 }
 
 /// Every peer, started.
@@ -88,7 +78,7 @@ impl Peers {
             {
                 let gateway = Gateway::start(program, &site, &recording, directory)
                     .with_context(|| format!("starting {peer}"))?;
-                addresses.extend(Target::ALL.map(|target| ((peer, target), gateway.address())));
+                addresses.extend(targets.iter().map(|(target, _)| ((peer, *target), gateway.address())));
                 gateways.insert(peer, gateway);
             }
         }
@@ -105,14 +95,14 @@ impl Peers {
     /// Where a viewer connects to reach `target`, with a fresh ticket where one is needed.
     pub(crate) fn endpoint(&self, peer: Peer, target: Target) -> Result<Endpoint> {
         let address = self.addresses.get(&(peer, target)).with_context(|| format!("{peer} does not run"))?;
-        let (username, password) = match self.gateways.get(&peer) {
+        let direct = Endpoint::direct(target, *address);
+        match self.gateways.get(&peer) {
             Some(gateway) => {
                 let ticket = gateway.ticket(target.name())?;
-                (ticket.username, ticket.ticket)
+                Ok(Endpoint { username: ticket.username, password: ticket.ticket, ..direct })
             }
-            None => (USERNAME.to_owned(), PASSWORD.to_owned()),
-        };
-        Ok(Endpoint { address: *address, username, password, flags: &[] })
+            None => Ok(direct),
+        }
     }
 
     /// Starts the process between viewer and targets anew, so that it holds no memory of earlier sessions.
@@ -141,22 +131,24 @@ impl Peers {
     }
 }
 
-/// What a gateway in front of `targets` has in its configuration. It logs in to them with NLA, and viewers
-/// log in to it with NLA, as they do without it. The servers' certificates are as good as any here.
+/// What a gateway in front of `targets` has in its configuration. It logs in to each as a viewer would, and
+/// viewers log in to it as they do without it. The servers' certificates are as good as any here.
 fn site(targets: &[(Target, SocketAddr)]) -> Site {
+    let entry = |(target, address): &(Target, SocketAddr)| {
+        let (username, password) = target.login();
+        format!(
+            "{{ name: {}, protocol: rdp, address: \"{address}\", security: [{}], \
+             credentials: {{ username: {username}, password: \"insecure-inline:{password}\" }}, \
+             tls: {{ verify: insecure }} }}",
+            target.name(),
+            target.security()
+        )
+    };
     Site {
         protocol: "rdp",
-        viewers: "tls: { self_signed: true }\nrdp: { security: [nla] }\n".to_owned(),
-        targets: targets
-            .iter()
-            .map(|(target, address)| {
-                format!(
-                    "{{ name: {}, protocol: rdp, address: \"{address}\", security: [nla], \
-                     credentials: {{ username: {USERNAME}, password: \"insecure-inline:{PASSWORD}\" }}, tls: {{ verify: insecure }} }}",
-                    target.name()
-                )
-            })
-            .collect(),
-        permissions: "view, pointer, keyboard, resize, clipboard.to_target, clipboard.from_target, audio.out",
+        viewers: "tls: { self_signed: true }\nrdp: { security: [nla, tls] }\n".to_owned(),
+        targets: targets.iter().map(entry).collect(),
+        permissions: "view, pointer, keyboard, resize, clipboard.to_target, clipboard.from_target, \
+                      files.to_target, files.from_target, drives, audio.out",
     }
 }

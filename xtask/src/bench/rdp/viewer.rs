@@ -1,5 +1,6 @@
-//! The viewer: xfreerdp with its default flags, on a display whose pixels are read.
+//! The viewers: xfreerdp with its default flags, on a display whose pixels are read, and rdesktop with a drive.
 
+use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,6 +20,8 @@ use crate::bench::process::{Process, command};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a key may take to show.
 const KEY_PATIENCE: Duration = Duration::from_secs(3);
+/// Lets the viewer trust no certificate.
+const DENY: &str = "/cert:deny";
 /// How often pixels are looked at.
 const GLANCE: Duration = Duration::from_micros(300);
 
@@ -50,6 +53,30 @@ impl Viewer {
         Ok((viewer, milliseconds(clock::now().duration_since(began))))
     }
 
+    /// Starts rdesktop instead, with `folder` as the drive `share`. FreeRDP 2.11 waits for a message before it
+    /// shows drives that xrdp 0.9 does not announce.
+    pub(crate) fn with_drive(
+        endpoint: &Endpoint,
+        folder: &Path,
+        display: &Display,
+        directory: &Path,
+    ) -> Result<Self> {
+        // It asks on its terminal whether to trust a certificate, again for each that it finds changed.
+        let answers = directory.join("rdesktop-answers");
+        fs::write(&answers, "yes\n".repeat(4))?;
+        let mut rdesktop = command("sh", ["-c", "exec rdesktop \"$@\" <\"$0\""]);
+        rdesktop
+            .arg(answers)
+            .args(["-g", &format!("{}x{}", SIZE.0, SIZE.1), "-D", "-K"])
+            .args(["-u", &endpoint.username, "-p", &endpoint.password, "-r"])
+            .arg(format!("disk:share={}", folder.display()))
+            .arg(endpoint.address.to_string())
+            .env("DISPLAY", display.name())
+            .env("HOME", directory)
+            .env("XDG_DATA_HOME", directory);
+        Ok(Self { process: Process::start("rdesktop", rdesktop, directory)? })
+    }
+
     /// An error when it has ended.
     pub(crate) fn must_run(&mut self) -> Result<()> {
         match self.process.ended()? {
@@ -63,15 +90,19 @@ impl Viewer {
 pub(crate) struct Login {
     /// From starting the viewer to its connection.
     pub(crate) start: f64,
-    /// From there to the end of TLS and NLA.
+    /// From there to the end of TLS, and of NLA where there is one.
     pub(crate) handshake: f64,
 }
 
-/// Times a login with a wrong password, which ends where NLA would: it takes as many messages as a login that
-/// succeeds, and nothing follows.
+/// Times a login that ends where security does, and after as many messages as one that succeeds: with NLA by
+/// a wrong password, with TLS by not trusting the certificate, which the viewer decides about last.
 pub(crate) fn fail_to_log_in(endpoint: Endpoint, display: &Display, directory: &Path) -> Result<Login> {
     let meter = Meter::start(endpoint.address)?;
-    let endpoint = Endpoint { password: "wrong".to_owned(), ..through(endpoint, meter.address()) };
+    let endpoint = through(endpoint, meter.address());
+    let endpoint = match endpoint.security {
+        "nla" => Endpoint { password: "wrong".to_owned(), ..endpoint },
+        _ => Endpoint { flags: &[DENY], ..endpoint },
+    };
     let began = clock::now();
     let mut viewer = Viewer::start(&endpoint, display, directory)?;
     while viewer.process.ended()?.is_none() {
@@ -83,12 +114,13 @@ pub(crate) fn fail_to_log_in(endpoint: Endpoint, display: &Display, directory: &
 }
 
 fn xfreerdp(endpoint: &Endpoint, display: &Display, directory: &Path) -> Command {
-    let Endpoint { address, username, password, flags } = endpoint;
+    let Endpoint { address, username, password, security, flags } = endpoint;
     let mut xfreerdp = command("xfreerdp", [format!("/v:{address}"), format!("/u:{username}")]);
     xfreerdp
         .args([format!("/p:{password}"), format!("/size:{}x{}", SIZE.0, SIZE.1)])
-        .args(["/sec:nla", "/cert:ignore", "-decorations", "/log-level:ERROR"])
+        .args([&format!("/sec:{security}"), "-decorations", "/log-level:ERROR"])
         .args(*flags)
+        .args((!flags.contains(&DENY)).then_some("/cert:ignore"))
         .env("DISPLAY", display.name())
         .env("HOME", directory)
         .env("XDG_CONFIG_HOME", directory);

@@ -54,6 +54,7 @@ const BENCHMARK: Benchmark = Benchmark {
     ],
     minutes: (3, 15),
     long_line: true,
+    summary: false,
 };
 
 /// Runs the benchmark that `arguments` name and prints its result.
@@ -113,7 +114,7 @@ fn measure(options: Options) -> Result<()> {
     let report = Report {
         machine,
         figures: &bench.figures,
-        verdicts: verdicts(&bench.figures, targets::TARGETS),
+        verdicts: verdicts(&bench.figures, &targets::targets()),
         costs,
         shares,
     };

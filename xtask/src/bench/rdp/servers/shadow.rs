@@ -1,4 +1,4 @@
-//! The target: FreeRDP's shadow server, which shows an X display and asks for NLA.
+//! FreeRDP's shadow server, which shows an X display and asks for NLA. It has neither clipboard nor drives.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,24 +7,24 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::display::Display;
 use crate::bench::content::Content;
 use crate::bench::process::{Process, command, free_address};
+use crate::bench::rdp::display::Display;
 
 /// Whom it lets in.
-pub(crate) const USERNAME: &str = "helper";
+pub(super) const USERNAME: &str = "helper";
 /// With this password.
-pub(crate) const PASSWORD: &str = "shadowpass1";
+pub(super) const PASSWORD: &str = "shadowpass1";
 
 /// A running server.
-pub(crate) struct Server {
+pub(crate) struct Shadow {
     // Fields are dropped in this order: the server ends before its display.
     _process: Process,
     display: Display,
     address: SocketAddr,
 }
 
-impl Server {
+impl Shadow {
     /// Starts it with nothing but a coloured ground on its screen.
     pub(crate) fn start(name: &str, parent: &Path) -> Result<Self> {
         let mut display = Display::start(name, parent)?;
