@@ -1,7 +1,6 @@
 //! What passes beside the picture: clipboard and drives.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
@@ -32,13 +31,6 @@ fn session(lab: &Lab, client: Rdp, permissions: &str) -> Outcome<(Target, Gatewa
     let viewer = client.connect(lab, &gateway.long_login(&ticket), LINE)?;
     target.wait_typed(LINE)?;
     Ok((target, gateway, viewer))
-}
-
-/// rdesktop with a drive. FreeRDP 2.11 waits for a message before it shows drives that this xrdp does not
-/// announce.
-fn drive(folder: &Path) -> Rdp {
-    let option: &'static str = Box::leak(format!("disk:share={}", folder.display()).into_boxed_str());
-    Rdp::Rdesktop(Box::leak(Box::new(["-r", option])))
 }
 
 #[test]
@@ -103,7 +95,7 @@ fn files_on_a_drive_are_read_written_and_audited() {
         let folder = lab.subfolder("drive")?;
         lab.write("drive/report.txt", "from the technician's drive\n".repeat(1000))?;
         let (target, gateway, viewer) =
-            session(lab, drive(&folder), ",drives,files.to_target,files.from_target")?;
+            session(lab, Rdp::drive(&folder), ",drives,files.to_target,files.from_target")?;
         let there = wait_for("the drive on the target", Duration::from_secs(10), || {
             target.run("cat thinclient_drives/share/report.txt").ok()
         })?;
@@ -138,7 +130,7 @@ fn a_drive_that_is_not_permitted_is_not_there() {
     Lab::run(|lab| {
         let folder = lab.subfolder("drive")?;
         lab.write("drive/report.txt", "from the technician's drive")?;
-        let (target, gateway, viewer) = session(lab, drive(&folder), "")?;
+        let (target, gateway, viewer) = session(lab, Rdp::drive(&folder), "")?;
         sleep(Duration::from_secs(2));
         let there = target.run("ls -R thinclient_drives")?;
         if there.contains("share") || there.contains("report") {

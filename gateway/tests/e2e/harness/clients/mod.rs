@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use super::Outcome;
 use super::lab::Lab;
 use super::picture::Picture;
-use super::process::Process;
+use super::process::{Process, read};
 use super::screen::{SIZE, Screen};
 
 /// Where a client points before it types: the middle, where the target's terminal is.
@@ -119,6 +119,24 @@ impl Viewer {
             Window::Screen(screen) => Ok(&screen.name),
             Window::File { .. } => Err("the client has no display to look at".into()),
         }
+    }
+
+    /// Types another line in the middle of the desktop.
+    pub(crate) fn type_line(&self, line: &str) -> Outcome {
+        match &self.window {
+            Window::Screen(screen) => screen.type_line(MIDDLE, line),
+            Window::File { .. } => Err("the client has no display to type on".into()),
+        }
+    }
+
+    /// Gives the client's window, which has this in its name, another size.
+    pub(crate) fn resize(&self, name: &str, (width, height): (usize, usize)) -> Outcome {
+        let Window::Screen(screen) = &self.window else {
+            return Err("the client has no window".into());
+        };
+        let (width, height) = (width.to_string(), height.to_string());
+        let search = ["search", "--onlyvisible", "--name", name, "windowsize", "%@", &width, &height];
+        read(screen.command("xdotool").args(search)).map(drop)
     }
 
     /// The client's own process.

@@ -4,6 +4,7 @@ mod aardwolf;
 mod rdesktop;
 mod xfreerdp;
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::super::Outcome;
@@ -39,6 +40,13 @@ impl Rdp {
             Self::XfreerdpNla(_) => "nla",
             Self::XfreerdpTls(_) | Self::Rdesktop(_) => "tls",
         }
+    }
+
+    /// rdesktop with a drive, `share`. FreeRDP 2.11 waits for a message before it shows drives that xrdp 0.9 does
+    /// not announce.
+    pub(crate) fn drive(folder: &Path) -> Self {
+        let option: &'static str = Box::leak(format!("disk:share={}", folder.display()).into_boxed_str());
+        Self::Rdesktop(Box::leak(Box::new(["-r", option])))
     }
 
     /// Connects, logs in and types a line in the middle of the desktop.
