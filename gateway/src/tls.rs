@@ -26,6 +26,12 @@ pub(crate) enum TlsError {
     File { path: PathBuf, source: io::Error },
 }
 
+/// Where the certificate that the gateway makes for itself is kept, in its data directory.
+pub(crate) const SELF_SIGNED_CERTIFICATE: &str = "self-signed.crt";
+
+/// Where its key is kept.
+pub(crate) const SELF_SIGNED_KEY: &str = "self-signed.key";
+
 /// The gateway's own certificate, ready for use.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnCertificate {
@@ -53,8 +59,8 @@ pub(crate) fn from_pem(chain_pem: &[u8], key_pem: &[u8]) -> Result<OwnCertificat
 /// The server side of TLS with a certificate that the gateway makes for itself and keeps in `directory`,
 /// so that clients which remember it are not asked again.
 pub(crate) fn self_signed(directory: &Path) -> Result<OwnCertificate, TlsError> {
-    let certificate = directory.join("self-signed.crt");
-    let key = directory.join("self-signed.key");
+    let certificate = directory.join(SELF_SIGNED_CERTIFICATE);
+    let key = directory.join(SELF_SIGNED_KEY);
     if !certificate.exists() || !key.exists() {
         let mut params = CertificateParams::new(own_names()).map_err(TlsError::Make)?;
         params.distinguished_name.push(DnType::CommonName, "Passerelle");
@@ -102,9 +108,9 @@ mod tests {
     fn a_self_signed_certificate_is_made_once() {
         let directory = tempfile::tempdir().unwrap();
         self_signed(directory.path()).unwrap();
-        let first = std::fs::read(directory.path().join("self-signed.crt")).unwrap();
+        let first = std::fs::read(directory.path().join(SELF_SIGNED_CERTIFICATE)).unwrap();
         self_signed(directory.path()).unwrap();
-        assert_eq!(first, std::fs::read(directory.path().join("self-signed.crt")).unwrap());
+        assert_eq!(first, std::fs::read(directory.path().join(SELF_SIGNED_CERTIFICATE)).unwrap());
     }
 
     #[test]
@@ -112,7 +118,7 @@ mod tests {
         assert!(matches!(from_pem(b"no certificate", b""), Err(TlsError::NoCertificate)));
         let directory = tempfile::tempdir().unwrap();
         self_signed(directory.path()).unwrap();
-        let chain = std::fs::read(directory.path().join("self-signed.crt")).unwrap();
+        let chain = std::fs::read(directory.path().join(SELF_SIGNED_CERTIFICATE)).unwrap();
         assert!(matches!(from_pem(&chain, b"no key"), Err(TlsError::NoKey)));
         let other = KeyPair::generate().unwrap().serialize_pem();
         assert!(matches!(from_pem(&chain, other.as_bytes()), Err(TlsError::Mismatch(_))));

@@ -20,6 +20,7 @@ use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
 use x509_cert::der::{self, Decode as _, Encode as _, Tag, TagNumber};
 
 use super::Setting;
+use crate::tls::{SELF_SIGNED_CERTIFICATE, SELF_SIGNED_KEY};
 
 /// Settings that can be signed with their names in `signscope`, in its order.
 const SIGNABLE: [(&str, &str); 21] = [
@@ -85,8 +86,8 @@ impl Signer {
             }
             Some(Tls::SelfSigned) => {
                 let read = |name| std::fs::read(data_dir.join(name)).map_err(|_| SignError::Unreadable);
-                let key = zeroize::Zeroizing::new(read("self-signed.key")?);
-                Self::from_pem(&read("self-signed.crt")?, &key)
+                let key = zeroize::Zeroizing::new(read(SELF_SIGNED_KEY)?);
+                Self::from_pem(&read(SELF_SIGNED_CERTIFICATE)?, &key)
             }
         }
     }
