@@ -140,14 +140,16 @@ pub enum Notice {
     Input,
     /// A peer tried what is not permitted. It was withheld and the session goes on.
     Denied(Denied),
-    /// Clipboard content went through.
+    /// Clipboard content went through, or as much of it as did before the session ended.
     Clipboard {
         /// Where it came from.
         from: Side,
         /// Its kind in the protocol's own terms, such as `text` or `html`.
         kind: &'static str,
-        /// Uncompressed size in bytes.
+        /// Uncompressed size in bytes of what passed.
         bytes: u64,
+        /// Whether that was all of it.
+        complete: bool,
         /// The protocol message that carried it, for recordings whose policy keeps clipboard content.
         message: Vec<u8>,
     },

@@ -169,18 +169,19 @@ impl Observe for Observer {
         match notice {
             Notice::Input => self.input = true,
             Notice::Denied(denied) => self.denied(denied),
-            Notice::Clipboard { from, kind, bytes, message } => {
+            Notice::Clipboard { from, kind, bytes, complete, message } => {
                 if self.clipboard {
                     self.record(Lane::Clipboard, &message);
                 }
                 let from = from.to_string();
-                let detail = json!({ "from": from, "format": kind, "bytes": bytes });
+                let detail = json!({ "from": from, "format": kind, "bytes": bytes, "complete": complete });
                 self.record_event("clipboard.transferred", detail);
                 self.audit.note(
                     self.event(AuditKind::ClipboardTransferred)
                         .detail("from", from)
                         .detail("format", kind)
-                        .detail("bytes", bytes),
+                        .detail("bytes", bytes)
+                        .detail("complete", complete),
                 );
             }
             Notice::Resized { width, height } => {

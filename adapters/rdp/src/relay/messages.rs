@@ -91,6 +91,21 @@ impl<P: Send + Debug> UnderWay<P> {
         Self { viewer: Stage::Between, target: Stage::Between }
     }
 
+    /// The session has ended: what was passing from a side, if something was.
+    pub(super) fn broken_off(&mut self, from: Side) -> Option<P> {
+        match std::mem::replace(self.stage(from), Stage::Between) {
+            Stage::Passing { passing, .. } => Some(passing),
+            Stage::Between | Stage::Gathering(_) | Stage::Withholding(_) => None,
+        }
+    }
+
+    fn stage(&mut self, from: Side) -> &mut Stage<P> {
+        match from {
+            Side::Viewer => &mut self.viewer,
+            Side::Target => &mut self.target,
+        }
+    }
+
     /// Decides about a chunk.
     pub(super) fn chunk<M: Messages<Passing = P>>(
         &mut self,
@@ -99,10 +114,7 @@ impl<P: Send + Debug> UnderWay<P> {
         chunk: Chunk<'_>,
         cx: &mut Context<'_>,
     ) -> Result<Verdict, RelayViolation> {
-        let stage = match from {
-            Side::Viewer => &mut self.viewer,
-            Side::Target => &mut self.target,
-        };
+        let stage = self.stage(from);
         if chunk.first {
             *stage = match messages.begin(from, chunk.total, chunk.data, cx)? {
                 Plan::Gather if chunk.last => {

@@ -122,7 +122,13 @@ impl VncRelay {
                 if from == Side::Viewer {
                     notices.push(Notice::Input);
                 }
-                notices.push(Notice::Clipboard { from, kind, bytes, message: message.to_vec() });
+                notices.push(Notice::Clipboard {
+                    from,
+                    kind,
+                    bytes,
+                    complete: true,
+                    message: message.to_vec(),
+                });
                 let record = if self.store_clipboard {
                     Record::Wire
                 } else {

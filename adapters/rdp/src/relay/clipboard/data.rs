@@ -126,7 +126,7 @@ impl State {
                 }
                 let message = if cx.store_clipboard { list.to_vec() } else { Vec::new() };
                 let (kind, bytes) = (Kind::FileList.name(), list.len() as u64);
-                cx.notices.push(Notice::Clipboard { from, kind, bytes, message });
+                cx.notices.push(Notice::Clipboard { from, kind, bytes, complete: true, message });
                 return Whole::PassUnrecorded;
             }
             (Some(missing), ..) => (missing, None),

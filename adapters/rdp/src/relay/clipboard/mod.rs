@@ -61,6 +61,9 @@ impl ChannelFilter for Clipboard {
 
     fn finish(&mut self, notices: &mut Vec<Notice>) {
         for side in [Side::Viewer, Side::Target] {
+            if let Some(passing) = self.under_way.broken_off(side) {
+                passing.broken_off(side, notices);
+            }
             self.state.source(side).files.forbid(side, notices);
         }
     }
@@ -103,6 +106,18 @@ struct Passing {
     skip: usize,
     /// Bytes of it that are still to come.
     left: usize,
+}
+
+impl Passing {
+    /// The session has ended before all of it had passed: tells of the part that had. Files tell of themselves.
+    fn broken_off(self, from: Side, notices: &mut Vec<Notice>) {
+        let Content::Data { kind, len, kept } = self.what else { return };
+        let bytes = u64::from(len).saturating_sub(self.left as u64);
+        if bytes > 0 {
+            let (kind, message) = (kind.name(), kept.unwrap_or_default());
+            notices.push(Notice::Clipboard { from, kind, bytes, complete: false, message });
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -262,7 +277,7 @@ impl Messages for State {
         match passing.what {
             Content::Data { kind, len, kept } => {
                 let (kind, message) = (kind.name(), kept.unwrap_or_default());
-                cx.notices.push(Notice::Clipboard { from, kind, bytes: len.into(), message });
+                cx.notices.push(Notice::Clipboard { from, kind, bytes: len.into(), complete: true, message });
                 self.refuse_next(from, cx);
             }
             Content::File(id) => {

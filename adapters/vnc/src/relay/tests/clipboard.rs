@@ -73,8 +73,13 @@ fn content_passes_with_permission_up_to_the_limit_and_is_not_recorded() {
                 continue;
             };
             assert_eq!((arrived, recorded), (message.clone(), plain(side, b"")));
-            let notice =
-                Notice::Clipboard { from: side, kind, bytes: bytes as u64, message: message.clone() };
+            let notice = Notice::Clipboard {
+                from: side,
+                kind,
+                bytes: bytes as u64,
+                complete: true,
+                message: message.clone(),
+            };
             assert_eq!(pair.take_notices().pop(), Some(notice));
 
             let mut pair = Pair::with(RelaySettings { store_clipboard: true, ..settings() });
@@ -126,7 +131,7 @@ fn pictures_and_text_have_permissions_of_their_own() {
             let content = provide(passes, &[b"abc"]);
             assert_eq!(send(&mut pair, side, &content).0, content);
             let kind = if passes == DIB { "dib" } else { "text" };
-            let notice = Notice::Clipboard { from: side, kind, bytes: 3, message: content };
+            let notice = Notice::Clipboard { from: side, kind, bytes: 3, complete: true, message: content };
             assert_eq!(pair.take_notices().pop(), Some(notice));
 
             for message in [provide(denied, &[b"abc"]), provide(1 | DIB, &[b"a", b"b"])] {

@@ -7,7 +7,7 @@ const FORMATS: [(u32, &str); 5] =
 
 fn content(from: Side, kind: &'static str, bytes: u64, message: &[u8]) -> Vec<Notice> {
     let input = (from == Side::Viewer).then_some(Notice::Input);
-    let content = Notice::Clipboard { from, kind, bytes, message: message.to_vec() };
+    let content = Notice::Clipboard { from, kind, bytes, complete: true, message: message.to_vec() };
     input.into_iter().chain([content]).collect()
 }
 
@@ -193,5 +193,32 @@ fn unanswered_requests_give_way() {
     for number in 0..70 {
         let expected = if number < 64 { response(b"x") } else { vec![] };
         assert_eq!(rig.send(Side::Viewer, &response(b"x")), expected);
+    }
+}
+
+#[test]
+fn content_that_the_end_of_the_session_breaks_off_is_told() {
+    for from in SIDES {
+        for (store, chunks) in [(false, 1), (true, 2)] {
+            let mut rig = Rig::with_long_names();
+            rig.store = store;
+            rig.offer(from, &FORMATS);
+            rig.send(from.other(), &request(13));
+            let message = response(&[7; 4000]);
+            let total = u32::try_from(message.len()).unwrap();
+            for (number, data) in message.chunks(CHUNK).enumerate().take(chunks) {
+                let chunk = Chunk { total, first: number == 0, last: false, data };
+                assert_eq!(rig.chunk(from, chunk).unwrap(), Verdict::ForwardUnrecorded);
+            }
+            rig.finish();
+            let passed = chunks * CHUNK - 8;
+            let message = if store { vec![7; passed] } else { vec![] };
+            let bytes = passed as u64;
+            let told = Notice::Clipboard { from, kind: "text", bytes, complete: false, message };
+            assert_eq!(rig.take_notices(), [told]);
+            // It is told once.
+            rig.finish();
+            assert_eq!(rig.take_notices(), []);
+        }
     }
 }

@@ -96,7 +96,7 @@ fn a_file_list_passes_and_is_told() {
             rig.offer_files(from, &files);
             let bytes = (4 + 592 * count) as u64;
             let notice = rig.take_notices().pop();
-            let expected = Notice::Clipboard { from, kind: "files", bytes, message: vec![] };
+            let expected = Notice::Clipboard { from, kind: "files", bytes, complete: true, message: vec![] };
             assert_eq!(notice, Some(expected));
         }
     }
