@@ -2,6 +2,7 @@
 
 mod admission;
 mod close;
+mod denials;
 mod lease;
 mod observer;
 pub(crate) mod rdp;

@@ -1,25 +1,19 @@
 //! What becomes of the things that a relay reports: recording, audit log, counters.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use passerelle_auth::Timestamp;
-use passerelle_desktop::{Denied, Notice, Permission, Side};
+use passerelle_desktop::{Notice, Side};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, AuditLog, Outcome};
 use passerelle_recorder::{Lane, Recording, RecordingFailed};
 use serde_json::json;
 
+use super::denials::{Denials, Kind, Line};
 use super::{CloseReason, Entry};
 use crate::ambient;
 use crate::relay::Observe;
 
-/// Denials of the same kind within so many milliseconds become one line of the audit log: a pointer that
-/// moves over a view-only session is denied a hundred times a second.
-const DENIALS_TOGETHER_MS: i64 = 10_000;
-
-/// The sessions's witness.
+/// The session's witness.
 pub(crate) struct Observer {
     entry: Arc<Entry>,
     audit: AuditLog,
@@ -30,14 +24,7 @@ pub(crate) struct Observer {
     clipboard: bool,
     input: bool,
     failure: Option<CloseReason>,
-    denials: BTreeMap<(Permission, Cow<'static, str>, Option<String>), Denials>,
-}
-
-/// Denials of one kind that are not in the audit log yet.
-struct Denials {
-    by: Side,
-    since: Timestamp,
-    count: u64,
+    denials: Denials,
 }
 
 impl Observer {
@@ -56,7 +43,7 @@ impl Observer {
             clipboard,
             input: false,
             failure: None,
-            denials: BTreeMap::new(),
+            denials: Denials::new(ambient::now()),
         }
     }
 
@@ -101,9 +88,8 @@ impl Observer {
 
     /// Writes what is still held back. To be called once, when the relay has ended.
     pub(crate) fn finish(&mut self) {
-        for ((permission, action, reason), denials) in std::mem::take(&mut self.denials) {
-            self.report(permission, &action, reason.as_deref(), &denials);
-        }
+        let lines = self.denials.finish(ambient::now());
+        self.report(lines);
     }
 
     fn recorded(&mut self, write: impl FnOnce(&Recording) -> Result<(), RecordingFailed>) {
@@ -112,29 +98,24 @@ impl Observer {
         }
     }
 
-    fn denied(&mut self, denied: Denied) {
-        let now = ambient::now();
-        let key = (denied.permission, denied.action, denied.reason);
-        let mut denials = match self.denials.remove(&key) {
-            None => {
-                let first = Denials { by: denied.by, since: now, count: 1 };
-                self.report(key.0, &key.1, key.2.as_deref(), &first);
-                Denials { count: 0, ..first }
+    fn report(&mut self, lines: Vec<Line>) {
+        for line in lines {
+            match line {
+                Line::Denied { kind, by, count } => self.report_denied(&kind, by, count),
+                Line::Untold { count } => {
+                    self.record_event("events.suppressed", json!({ "count": count }));
+                    let message = format!(
+                        "{count} denied actions and channels were not written down one by one: there were too many"
+                    );
+                    let event = self.event(AuditKind::EventsSuppressed).outcome(Outcome::Refused);
+                    self.audit.note(event.message(message).detail("count", count));
+                }
             }
-            Some(denials) => Denials { count: denials.count + 1, ..denials },
-        };
-        if now.as_millis() - denials.since.as_millis() >= DENIALS_TOGETHER_MS {
-            self.report(key.0, &key.1, key.2.as_deref(), &denials);
-            denials = Denials { since: now, count: 0, ..denials };
         }
-        self.denials.insert(key, denials);
     }
 
-    fn report(&mut self, permission: Permission, action: &str, reason: Option<&str>, denials: &Denials) {
-        if denials.count == 0 {
-            return;
-        }
-        let Denials { by, count, .. } = denials;
+    fn report_denied(&mut self, kind: &Kind, by: Side, count: u64) {
+        let Kind { permission, action, reason } = kind;
         let message = match reason {
             Some(reason) => format!("the {by} may not {action}: {reason}"),
             None => format!("the {by} may not {action} without the permission {permission}"),
@@ -149,8 +130,8 @@ impl Observer {
                 .message(message)
                 .detail("by", by.to_string())
                 .detail("permission", permission.name())
-                .detail("action", action)
-                .detail("count", *count),
+                .detail("action", &**action)
+                .detail("count", count),
         );
     }
 }
@@ -168,7 +149,10 @@ impl Observe for Observer {
     fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Input => self.input = true,
-            Notice::Denied(denied) => self.denied(denied),
+            Notice::Denied(denied) => {
+                let lines = self.denials.denied(denied, ambient::now());
+                self.report(lines);
+            }
             Notice::Clipboard { from, kind, bytes, complete, message } => {
                 if self.clipboard {
                     self.record(Lane::Clipboard, &message);
@@ -191,6 +175,9 @@ impl Observe for Observer {
                 );
             }
             Notice::Channel { name, dynamic, permission, opened } => {
+                if !self.denials.may_tell(ambient::now()) {
+                    return;
+                }
                 let detail = json!({ "channel": name, "dynamic": dynamic, "permission": permission });
                 let (kind, event, outcome) = if opened {
                     (AuditKind::ChannelOpened, "channel.opened", Outcome::Success)

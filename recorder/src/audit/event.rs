@@ -60,6 +60,8 @@ kinds! {
     PermissionChanged = "permission.changed",
     /// A peer tried what is not permitted.
     PermissionDenied = "permission.denied",
+    /// Denials and channels of a session were only counted, since there were too many.
+    EventsSuppressed = "events.suppressed",
     /// Clipboard content went through.
     ClipboardTransferred = "clipboard.transferred",
     /// The desktop has a new size.
