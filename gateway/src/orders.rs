@@ -97,7 +97,7 @@ impl Gateway {
                 return Err(PermissionsError::NotGranted(more));
             }
             self.audit.append(order(entry.facts.event(AuditKind::PermissionChanged))).await?;
-            entry.permissions.send_replace(permissions);
+            entry.permit(permissions).await;
             self.store.set_permissions(id, permissions, now).await?;
             return Ok(Some(Ordered::Here(entry.view(now))));
         }

@@ -68,6 +68,12 @@ pub trait Relay: Send {
     /// Replaces the permissions. Takes effect with the next message.
     fn set_permissions(&mut self, permissions: Permissions);
 
+    /// Those of the permissions in force that take effect, or take full effect, only when the viewer connects anew: what
+    /// they open was closed when the peers asked for it.
+    fn at_next_connection(&self) -> Permissions {
+        Permissions::NONE
+    }
+
     /// Tells of what was still under way, such as files of which only a part went through. To be called once, when the
     /// session has ended, for whatever reason; there is no [`step`](Relay::step) after it. Nothing where a protocol's
     /// notices never wait for an end.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use passerelle_config::Places;
+use passerelle_desktop::{Permission, Permissions};
 use serde::Serialize;
 
 use super::{CliError, Json, SessionsCommand, Table, bytes, duration, print_json, print_line};
@@ -108,8 +109,8 @@ fn show(view: &View, output: Json) -> Result<(), CliError> {
     if output.json {
         return Ok(print_json(view)?);
     }
-    let View { facts, phase, permissions, seconds, bytes_from_viewer, bytes_from_target } = view;
-    let permissions: Vec<_> = permissions.iter().map(|permission| permission.name()).collect();
+    let View { facts, phase, permissions, at_next_connection, seconds, bytes_from_viewer, bytes_from_target } =
+        view;
     let mut table = Table::new(&["SESSION", ""]);
     for (what, value) in [
         ("id", facts.id.to_string()),
@@ -122,13 +123,25 @@ fn show(view: &View, output: Json) -> Result<(), CliError> {
         ("lasts", duration(Duration::from_secs(*seconds))),
         ("state", state(*phase).to_owned()),
         ("recorded", if facts.recorded { "yes" } else { "no" }.to_owned()),
-        ("permissions", permissions.join(", ")),
+        ("permissions", names(*permissions)),
         ("from target", bytes(*bytes_from_target)),
         ("from viewer", bytes(*bytes_from_viewer)),
     ] {
         table.row([what.to_owned(), value]);
     }
+    if *at_next_connection != Permissions::NONE {
+        table.row(["at reconnection".to_owned(), late(*at_next_connection)]);
+    }
     Ok(print_line(table)?)
+}
+
+fn names(permissions: Permissions) -> String {
+    permissions.iter().map(Permission::name).collect::<Vec<_>>().join(", ")
+}
+
+/// Says that permissions do not take effect at once.
+fn late(permissions: Permissions) -> String {
+    format!("{} (takes full effect only when the technician connects anew)", names(permissions))
 }
 
 fn state(phase: Phase) -> &'static str {

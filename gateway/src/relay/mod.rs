@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::session::{CloseReason, Observer};
+use crate::session::{CloseReason, InForce, Observer};
 use flow::Flow;
 
 /// How long the last bytes of a peer that left may take to reach the other.
@@ -51,6 +51,8 @@ pub(crate) struct Controls<K> {
     pub(crate) killed: K,
     /// What the technician may do, from now on.
     pub(crate) permissions: watch::Receiver<Permissions>,
+    /// Is told what the relay has made of them.
+    pub(crate) in_force: watch::Sender<InForce>,
 }
 
 /// Relays between `viewer` and `target` until one of them leaves, a limit is reached, the session is
@@ -69,10 +71,11 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
     K: Future<Output = CloseReason>,
 {
-    let Controls { killed, mut permissions } = controls;
+    let Controls { killed, mut permissions, in_force } = controls;
     let recording = observer.recording();
     let (mut from_viewer, mut to_viewer) = split(viewer);
     let (mut from_target, mut to_target) = split(target);
+    permit(relay, *permissions.borrow_and_update(), &in_force, observer);
     let mut upward = Flow::new(Side::Viewer);
     let mut downward = Flow::new(Side::Target);
 
@@ -136,7 +139,7 @@ where
                 if changed.is_err() {
                     break CloseReason::Internal { error: "the session's entry was dropped".to_owned() };
                 }
-                relay.set_permissions(*permissions.borrow_and_update());
+                permit(relay, *permissions.borrow_and_update(), &in_force, observer);
             }
             sent = push(&mut to_viewer, for_viewer), if !for_viewer.is_empty() || viewer_unflushed => {
                 match sent {
@@ -199,6 +202,19 @@ where
         timeout(LAST_WORDS, last_words).await.ok();
     }
     reason
+}
+
+/// Changes the permissions and tells what came of it.
+fn permit(
+    relay: &mut dyn Relay,
+    permissions: Permissions,
+    in_force: &watch::Sender<InForce>,
+    observer: &mut Observer,
+) {
+    relay.set_permissions(permissions);
+    let at_next_connection = relay.at_next_connection();
+    observer.deferred(at_next_connection);
+    in_force.send_replace(InForce { permissions, at_next_connection });
 }
 
 /// Lets the relay decide about all that was received. Progress of one direction can unblock the other.

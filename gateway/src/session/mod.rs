@@ -14,4 +14,4 @@ pub(crate) mod vnc;
 pub(crate) use close::CloseReason;
 pub(crate) use lease::keep as keep_leases;
 pub(crate) use observer::Observer;
-pub(crate) use registry::{Entry, Facts, Phase, Registered, Registry, View};
+pub(crate) use registry::{Entry, Facts, InForce, Phase, Registered, Registry, View};

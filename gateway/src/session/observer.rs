@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use passerelle_desktop::{Notice, Side};
+use passerelle_desktop::{Notice, Permissions, Side};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, AuditLog, Outcome};
 use passerelle_recorder::{Lane, Recording, RecordingFailed};
 use serde_json::json;
@@ -84,6 +84,15 @@ impl Observer {
     /// Writes bytes to a lane of the recording.
     pub(crate) fn record(&mut self, lane: Lane, bytes: &[u8]) {
         self.recorded(|recording| recording.append(lane, bytes));
+    }
+
+    /// The permissions have changed, and these take full effect only when the viewer connects anew.
+    pub(crate) fn deferred(&mut self, permissions: Permissions) {
+        if permissions != Permissions::NONE {
+            self.record_event("permission.deferred", json!({ "permissions": permissions }));
+            let event = self.event(AuditKind::PermissionDeferred).outcome(Outcome::Success);
+            self.audit.note(event.detail("permissions", json!(permissions)));
+        }
     }
 
     /// Writes what is still held back. To be called once, when the relay has ended.

@@ -4,15 +4,20 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use passerelle_auth::{Fence, SessionId, TicketId, Timestamp};
 use passerelle_desktop::Permissions;
 use passerelle_recorder::audit::{AuditEvent, AuditKind};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::CloseReason;
+
+/// How long a session may take to go by new permissions; it does so at once.
+const IN_FORCE: Duration = Duration::from_secs(2);
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +65,15 @@ impl Facts {
     }
 }
 
+/// The permissions that a session's relay goes by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct InForce {
+    /// All of them.
+    pub(crate) permissions: Permissions,
+    /// Those that take full effect only when the viewer connects anew.
+    pub(crate) at_next_connection: Permissions,
+}
+
 /// A running session as others see it. The connection's own task drives it.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -67,6 +81,8 @@ pub(crate) struct Entry {
     pub(crate) bytes_from_viewer: AtomicU64,
     pub(crate) bytes_from_target: AtomicU64,
     pub(crate) permissions: watch::Sender<Permissions>,
+    /// What the session's relay has made of them.
+    pub(crate) in_force: watch::Sender<InForce>,
     /// What the rules grant; the permissions in force never go beyond it.
     pub(crate) granted: Permissions,
     phase: Mutex<Phase>,
@@ -84,6 +100,7 @@ impl Entry {
             bytes_from_viewer: AtomicU64::new(0),
             bytes_from_target: AtomicU64::new(0),
             permissions: watch::Sender::new(permissions),
+            in_force: watch::Sender::default(),
             granted: permissions,
             phase: Mutex::new(Phase::Connecting),
             fence: Mutex::new(fence),
@@ -123,6 +140,17 @@ impl Entry {
         *self.fence.lock().unwrap_or_else(PoisonError::into_inner) = fence;
     }
 
+    /// Changes the permissions, and waits until the session goes by them.
+    pub(crate) async fn permit(&self, permissions: Permissions) {
+        let mut in_force = self.in_force.subscribe();
+        self.permissions.send_replace(permissions);
+        if self.phase() == Phase::Active {
+            let done = in_force.wait_for(|in_force| in_force.permissions == permissions);
+            // The session may be ending.
+            timeout(IN_FORCE, done).await.ok();
+        }
+    }
+
     /// Applies the permissions that were asked for through the store, as far as the rules grant them.
     ///
     /// Only when they are others than the store last told: what was changed here since then holds until
@@ -141,6 +169,7 @@ impl Entry {
             facts: self.facts.clone(),
             phase: self.phase(),
             permissions: *self.permissions.borrow(),
+            at_next_connection: self.in_force.borrow().at_next_connection,
             seconds: now.since(self.facts.started).as_secs(),
             bytes_from_viewer: self.bytes_from_viewer.load(Relaxed),
             bytes_from_target: self.bytes_from_target.load(Relaxed),
@@ -155,6 +184,9 @@ pub(crate) struct View {
     pub(crate) facts: Facts,
     pub(crate) phase: Phase,
     pub(crate) permissions: Permissions,
+    /// Those of them that take full effect only when the viewer connects anew.
+    #[serde(default)]
+    pub(crate) at_next_connection: Permissions,
     /// How long it has lasted.
     pub(crate) seconds: u64,
     pub(crate) bytes_from_viewer: u64,
@@ -243,6 +275,26 @@ mod tests {
         assert_eq!(*entry.permissions.borrow(), Permissions::NONE);
         entry.apply(granted);
         assert_eq!(*entry.permissions.borrow(), granted);
+    }
+
+    #[tokio::test]
+    async fn a_change_of_permissions_waits_for_an_active_session() {
+        let entry = Arc::new(entry());
+        let view = Permissions::NONE.with(passerelle_desktop::Permission::View);
+        entry.permit(view).await;
+        assert_eq!(entry.view(Timestamp::from_millis(0)).permissions, view);
+
+        entry.set_phase(Phase::Active);
+        let session = entry.clone();
+        let mut asked = session.permissions.subscribe();
+        let goes_by_them = tokio::spawn(async move {
+            asked.changed().await.unwrap();
+            let permissions = *asked.borrow_and_update();
+            session.in_force.send_replace(InForce { permissions, at_next_connection: permissions });
+        });
+        entry.permit(view).await;
+        assert_eq!(entry.view(Timestamp::from_millis(0)).at_next_connection, view);
+        goes_by_them.await.unwrap();
     }
 
     #[test]

@@ -194,6 +194,11 @@ impl Running {
         *self.registered.entry.permissions.borrow()
     }
 
+    /// What the technician may ever do in this session.
+    pub(crate) fn granted(&self) -> Permissions {
+        self.registered.entry.granted
+    }
+
     /// Writes an event to the recording, if there is one.
     pub(crate) fn record_event(&mut self, kind: &str, detail: serde_json::Value) {
         self.observer.record_event(kind, detail);
@@ -214,8 +219,11 @@ impl Running {
         let config = &self.policy.config.limits;
         let entry = self.registered.entry.clone();
         let limits = relay::Limits { idle: config.idle.get(), session: config.session.get() };
-        let controls =
-            relay::Controls { killed: entry.stopped(), permissions: entry.permissions.subscribe() };
+        let controls = relay::Controls {
+            killed: entry.stopped(),
+            permissions: entry.permissions.subscribe(),
+            in_force: entry.in_force.clone(),
+        };
         relay::run(viewer, target, relay, &mut self.observer, limits, controls).await
     }
 

@@ -58,6 +58,8 @@ kinds! {
     SessionKilled = "session.killed",
     /// Someone changed what the technician of a session may do.
     PermissionChanged = "permission.changed",
+    /// Permissions came too late to take full effect before the viewer connects anew.
+    PermissionDeferred = "permission.deferred",
     /// A peer tried what is not permitted.
     PermissionDenied = "permission.denied",
     /// Denials and channels of a session were only counted, since there were too many.

@@ -22,6 +22,7 @@ mod passage;
 #[cfg(test)]
 mod rig;
 mod settings;
+mod sound;
 mod statics;
 mod violation;
 
@@ -52,9 +53,11 @@ pub use violation::RelayViolation;
 /// first PDU with something of the screen that it sends nevertheless waits, with all that comes after it: what is
 /// compressed cannot miss a part. When it is granted again, the target is asked to draw everything.
 ///
-/// A channel that needs a permission which is not there when it is opened stays closed for the whole session, except
-/// for the clipboard and devices. One that is open follows its permission from PDU to PDU; of a message that is under
-/// way when its permission goes, the rest goes on as zeros.
+/// A channel that needs a permission which was never granted stays closed. One whose permission is only withheld at
+/// present opens when that comes: the clipboard, devices, sound and what is judged PDU by PDU are followed from the start,
+/// and of a dynamic channel the target's request waits. What cannot be made good, since the peers have agreed on it or
+/// the target said it before, [`Relay::at_next_connection`] names. A channel that is open follows its permission from PDU
+/// to PDU; of a message that is under way when its permission goes, the rest goes on as zeros.
 pub struct RdpRelay {
     legs: Legs,
     permissions: Permissions,
@@ -71,6 +74,7 @@ pub struct RdpRelay {
 /// What is decided for the whole session.
 #[derive(Clone, Copy, Debug)]
 struct Policy {
+    granted: Permissions,
     clipboard: ClipboardLimits,
     store_clipboard: bool,
     recorded: bool,
@@ -116,6 +120,7 @@ impl RdpRelay {
             viewer,
             target,
             permissions,
+            granted,
             clipboard,
             keystrokes,
             store_clipboard,
@@ -127,7 +132,7 @@ impl RdpRelay {
             statics: statics.map(|(index, channel)| Static::new(index, channel)).collect(),
             legs: Legs::new(viewer, target),
             permissions,
-            policy: Policy { clipboard, store_clipboard, recorded, auto_reconnect },
+            policy: Policy { granted, clipboard, store_clipboard, recorded, auto_reconnect },
             input: Input::new(keystrokes),
             io: Io::default(),
             inject: Injections::default(),
@@ -233,6 +238,11 @@ impl Relay for RdpRelay {
         for channel in statics {
             channel.permissions_changed(&mut cx);
         }
+    }
+
+    fn at_next_connection(&self) -> Permissions {
+        let missed = self.statics.iter().flat_map(Static::missed).chain(self.io.missed());
+        missed.filter(|permission| self.permissions.allows(*permission)).collect()
     }
 
     fn finish(&mut self, notices: &mut Vec<Notice>) {

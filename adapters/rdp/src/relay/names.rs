@@ -25,7 +25,8 @@ pub(super) struct Rule {
 /// When a channel may be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// With the permission that is its own.
+    /// With the permission that is its own. Where that could still come, one whose content is looked at opens before,
+    /// and another when it has come.
     Permitted,
     /// Always; what passes in it is decided bit by bit.
     Always,
@@ -165,8 +166,8 @@ static DYNAMIC: &[Rule] = &[
     Rule::of("TextInput_ServerToClientDVC", Keyboard).admitted(Admission::Never),
     Rule::of("TextInput_ClientToServerDVC", Keyboard).admitted(Admission::Never),
     Rule::of("AUDIO_INPUT", AudioIn),
-    Rule::of("AUDIO_PLAYBACK_DVC", AudioOut).recorded(),
-    Rule::of("AUDIO_PLAYBACK_LOSSY_DVC", AudioOut).recorded(),
+    Rule::of("AUDIO_PLAYBACK_DVC", AudioOut).recorded().holds(Content::Sound),
+    Rule::of("AUDIO_PLAYBACK_LOSSY_DVC", AudioOut).recorded().holds(Content::Sound),
     Rule::of("URBDRC", Usb),
     // Plug and play devices (MS-RDPEPNP): one channel for their list, one for each open device.
     Rule::of("PNPDR", Usb),
@@ -177,7 +178,7 @@ static DYNAMIC: &[Rule] = &[
     Rule::of("cliprdr", ClipboardFromTarget).admitted(Admission::Never),
     Rule::of("rdpdr", Drives).admitted(Admission::Never),
     Rule::of("drdynvc", OtherChannels).admitted(Admission::Never),
-    Rule::of("rdpsnd", AudioOut).recorded(),
+    Rule::of("rdpsnd", AudioOut).recorded().holds(Content::Sound),
     Rule::of("rail", RemoteApps).recorded(),
 ];
 

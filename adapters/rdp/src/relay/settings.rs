@@ -13,6 +13,9 @@ pub struct RelaySettings {
     pub target: Channels,
     /// What the technician may do at first.
     pub permissions: Permissions,
+    /// What the technician may ever do in this session. A channel is refused only for what is not in it; for what is
+    /// withheld at present it is kept so that it can be used later.
+    pub granted: Permissions,
     /// The largest clipboard content that passes.
     pub clipboard: ClipboardLimits,
     /// What the recording keeps of keys.

@@ -11,6 +11,7 @@ use super::frame::MOST_DATA;
 use super::inject::{Say, chunks};
 use super::names::{Content, Rule, static_channel};
 use super::outcome::{Address, Keep, Outcome};
+use super::sound::{self, Sound};
 use super::{RelayViolation, Surroundings, readable};
 use crate::StaticChannel;
 
@@ -42,6 +43,8 @@ pub(super) struct Static {
     target: Direction,
     /// Whether it was told to be open, when it was told last.
     told: Option<bool>,
+    /// Whether the target said something while its permission was withheld. It does not say it again.
+    missed: bool,
 }
 
 /// What looks into a channel.
@@ -75,6 +78,8 @@ struct Message {
 pub(super) enum Passing {
     Yes,
     No,
+    /// It needs no permission.
+    Always,
     /// The permission went while it was passing: the rest goes on as zeros, so that the other side is not left with half
     /// a message.
     Blank,
@@ -84,6 +89,7 @@ impl Passing {
     /// What becomes of a part of a message, given what became of the part before it.
     pub(super) fn next(before: Option<Self>, allowed: bool) -> Self {
         match (before, allowed) {
+            (Some(Self::Always), _) => Self::Always,
             (Some(Self::Yes) | None, true) => Self::Yes,
             (None | Some(Self::No), _) => Self::No,
             (Some(Self::Yes), false) | (Some(Self::Blank), _) => Self::Blank,
@@ -109,6 +115,16 @@ impl Static {
             viewer: Direction::default(),
             target: Direction::default(),
             told: None,
+            missed: false,
+        }
+    }
+
+    /// The permissions of which a part needs a new connection, should they come.
+    pub(super) fn missed(&self) -> Vec<Permission> {
+        match &self.filter {
+            Filter::Opaque => self.missed.then_some(self.rule.permission).into_iter().collect(),
+            Filter::Messages(_) => Vec::new(),
+            Filter::Dynamic(dynamic) => dynamic.missed().collect(),
         }
     }
 
@@ -178,9 +194,9 @@ impl Static {
         let (outcome, passing) = match &mut self.filter {
             Filter::Opaque => {
                 let keep = if self.rule.recorded { Keep::Wire } else { Keep::Nothing };
-                let passing = self.opaque(from, chunk, before, cx.permissions);
+                let passing = self.opaque(from, chunk, before, cx);
                 let outcome = match passing {
-                    Passing::Yes => Outcome::Pass(keep),
+                    Passing::Yes | Passing::Always => Outcome::Pass(keep),
                     Passing::No => Outcome::Drop,
                     Passing::Blank => Outcome::Edited(blanked(data, HEADER), keep),
                 };
@@ -238,23 +254,30 @@ impl Static {
         from: Side,
         chunk: Chunk<'_>,
         before: Option<Message>,
-        permissions: Permissions,
+        cx: &mut Surroundings<'_>,
     ) -> Passing {
-        let allowed = permissions.allows(self.rule.permission);
-        let is_sound = self.rule.content == Content::Sound;
+        let permission = self.rule.permission;
+        let (allowed, granted) = (cx.permissions.allows(permission), cx.policy.granted.allows(permission));
+        let (index, is_sound) = (self.index, self.rule.content == Content::Sound);
         let direction = self.direction(from);
-        let before = before.map(|message| message.passing).or_else(|| direction.continued.take());
-        let passing = Passing::next(before, allowed);
-        // SNDC_WAVE: the sound itself is the next message (MS-RDPEA 2.2.3.3).
-        if chunk.first
-            && is_sound
-            && from == Side::Target
-            && before.is_none()
-            && chunk.data.first() == Some(&2)
-        {
-            direction.continued = Some(passing);
-        }
-        passing
+        let Some(before) = before.map(|message| message.passing).or_else(|| direction.continued.take())
+        else {
+            let passing = match Sound::of(from, chunk.data) {
+                Sound::Agreement if is_sound && granted => Passing::Always,
+                Sound::Heard { goes_on, confirmation } if is_sound => {
+                    let passing = Passing::next(None, allowed);
+                    direction.continued = goes_on.then_some(passing);
+                    if let Some(confirmation) = confirmation.filter(|_| granted && !allowed) {
+                        cx.inject.push(Side::Target, Say::Static(index, sound::confirm(confirmation)));
+                    }
+                    passing
+                }
+                _ => Passing::next(None, allowed),
+            };
+            self.missed |= passing == Passing::No && !is_sound && from == Side::Target;
+            return passing;
+        };
+        Passing::next(Some(before), allowed)
     }
 
     /// Says whether the channel is open when it is used first, and when that has changed.

@@ -264,6 +264,7 @@ async fn relay(session: &mut Running, viewer: ViewerLeg<TcpStream>, target: Targ
         viewer: viewer.channels,
         target: leg.hello.channels,
         permissions: session.permissions(),
+        granted: session.granted(),
         clipboard: session.policy().clipboard_limits(),
         keystrokes: match config.recording.keystrokes {
             Keystrokes::None => KeystrokePolicy::None,

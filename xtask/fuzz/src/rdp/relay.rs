@@ -117,11 +117,13 @@ impl Played {
     fn new(setup: u8) -> Self {
         let is = |bit: u8| setup >> bit & 1 != 0;
         let legs = [leg(0), leg(if is(0) { SHIFT } else { 0 })];
+        let granted = permissions(u32::MAX);
         let permissions = permissions(if is(1) { 0 } else { u32::MAX });
         let relay = RdpRelay::new(RelaySettings {
             viewer: legs[0].clone(),
             target: legs[1].clone(),
             permissions,
+            granted,
             clipboard: if is(2) {
                 ClipboardLimits { to_target: 64, from_target: 64 }
             } else {

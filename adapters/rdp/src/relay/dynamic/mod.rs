@@ -14,6 +14,7 @@ use super::inject::Say;
 use super::input::Judged;
 use super::names::{Admission, Content, Rule, dynamic_channel};
 use super::outcome::Keep;
+use super::sound::{self, Sound};
 use super::statics::Passing;
 use super::{RelayViolation, Surroundings, deny, graphics, readable};
 use pdu::{Pdu, create_response};
@@ -50,12 +51,20 @@ struct Channel {
     /// What each side is sending.
     viewer: Option<Message>,
     target: Option<Message>,
+    /// What became of the target's last message, if the next one goes on with its sound.
+    continued: Option<Passing>,
+    /// The target's request to open it, while that waits for its permission.
+    request: Vec<u8>,
     /// Whether it was told to be open, when it was told last.
     told: Option<bool>,
+    /// Whether the target said something in it while its permission was withheld. It does not say it again.
+    missed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// The viewer was not asked: its permission is withheld at present.
+    Held,
     /// The viewer has not answered.
     Requested,
     Open,
@@ -176,7 +185,7 @@ impl Dynamic {
         }
         let keep = if recorded { Keep::Wire } else { Keep::Nothing };
         match passing {
-            Passing::Yes => Fate::Pass(keep),
+            Passing::Yes | Passing::Always => Fate::Pass(keep),
             Passing::No => Fate::Drop,
             Passing::Blank => Fate::Blank { header: 0, keep },
         }
@@ -194,28 +203,47 @@ impl Dynamic {
             Some(State::Requested | State::Open) => {
                 return Err(malformed("a channel is created that is there already"));
             }
-            Some(State::Closing) | None => {}
+            Some(State::Held | State::Closing) | None => {}
         }
         let rule = dynamic_channel(&name);
-        let (admitted, permission) = match rule.admission {
-            Admission::Always => (true, rule.permission),
-            Admission::Permitted => (cx.permissions.allows(rule.permission), rule.permission),
-            Admission::Unrecorded => (!cx.policy.recorded, rule.permission),
-            Admission::Never => (false, rule.permission),
+        let permission = rule.permission;
+        let state = match rule.admission {
+            Admission::Always => Some(State::Requested),
+            Admission::Permitted if cx.permissions.allows(permission) => Some(State::Requested),
+            Admission::Permitted if !cx.policy.granted.allows(permission) => None,
+            // The target is not told: it would not ask again.
+            Admission::Permitted if rule.content == Content::Opaque => Some(State::Held),
+            Admission::Permitted => Some(State::Requested),
+            Admission::Unrecorded => (!cx.policy.recorded).then_some(State::Requested),
+            Admission::Never => None,
         };
         let name = readable(&name);
         if self.channels.len() >= MOST_CHANNELS {
             self.channels.retain(|_, channel| channel.state != State::Closing);
         }
-        if !admitted || self.channels.len() >= MOST_CHANNELS {
-            self.channels.remove(&id);
+        self.channels.remove(&id);
+        let Some(state) = state.filter(|_| self.channels.len() < MOST_CHANNELS) else {
             cx.notices.push(Notice::Channel { name, dynamic: true, permission, opened: false });
             cx.inject.push(Side::Target, Say::Static(self.index, create_response(data)));
             return Ok(Fate::Drop);
+        };
+        let held = state == State::Held;
+        let mut channel = Channel {
+            name,
+            rule,
+            state,
+            viewer: None,
+            target: None,
+            continued: None,
+            request: if held { pdu::request(data).to_vec() } else { Vec::new() },
+            told: None,
+            missed: false,
+        };
+        if held {
+            channel.tell(false, cx);
         }
-        let state = State::Requested;
-        self.channels.insert(id, Channel { name, rule, state, viewer: None, target: None, told: None });
-        Ok(Fate::Pass(Keep::Wire))
+        self.channels.insert(id, channel);
+        Ok(if held { Fate::Drop } else { Fate::Pass(Keep::Wire) })
     }
 
     /// A Create Response (2.2.2.2).
@@ -234,7 +262,7 @@ impl Dynamic {
             self.channels.remove(&id);
         } else {
             channel.state = State::Open;
-            channel.tell(true, cx);
+            channel.tell(channel.is_permitted(cx.permissions), cx);
         }
         Ok(Fate::Pass(Keep::Wire))
     }
@@ -247,6 +275,12 @@ impl Dynamic {
         }
         match (from, channel.state) {
             (Side::Target, State::Closing) => return Fate::Drop,
+            // The viewer knows nothing of it.
+            (Side::Target, State::Held) => {
+                self.channels.remove(&id);
+                return Fate::Drop;
+            }
+            (Side::Viewer, State::Held) => return Fate::Drop,
             (Side::Target, _) => channel.state = State::Closing,
             // The answer to an earlier Close; the number has been given anew.
             (Side::Viewer, State::Requested) => {}
@@ -291,6 +325,21 @@ impl Dynamic {
         let mut fate = None;
         let passing = match before {
             Some(message) => Passing::next(Some(message.passing), allowed),
+            None if channel.rule.content == Content::Sound => {
+                match (channel.continued.take().filter(|_| from == Side::Target), Sound::of(from, content)) {
+                    (Some(before), _) => Passing::next(Some(before), allowed),
+                    (None, Sound::Agreement) => Passing::Always,
+                    (None, Sound::Heard { goes_on, confirmation }) => {
+                        let passing = Passing::next(None, allowed);
+                        channel.continued = goes_on.then_some(passing);
+                        if let Some(confirmation) = confirmation.filter(|_| !allowed) {
+                            let message = pdu::data(id, &sound::confirm(confirmation));
+                            cx.inject.push(Side::Target, Say::Static(self.index, message));
+                        }
+                        passing
+                    }
+                }
+            }
             None if from == Side::Target => Passing::next(None, allowed),
             None => match channel.rule.content {
                 Content::Touch | Content::AdvancedInput => {
@@ -330,15 +379,15 @@ impl Dynamic {
         if left > 0 {
             *channel.message(from) = Some(Message { left, passing });
         }
-        if channel.rule.need(from) == Some(channel.rule.permission) && channel.rule.content == Content::Opaque
-        {
+        if channel.rule.content == Content::Opaque {
+            channel.missed |= from == Side::Target && passing == Passing::No;
             channel.tell(allowed, cx);
         }
         if !chunk.last {
             *self.rest(from) = Some(Rest::Data { id, passing, recorded });
         }
         Ok(match (passing, fate) {
-            (Passing::Yes, None) => Fate::Pass(keep),
+            (Passing::Yes, None) | (Passing::Always, _) => Fate::Pass(keep),
             (Passing::Yes, Some(message)) if message.is_empty() => Fate::Drop,
             (Passing::Yes, Some(message)) => Fate::Instead(pdu::data(id, &message)),
             (Passing::No, _) => Fate::Drop,
@@ -358,8 +407,26 @@ impl Dynamic {
         layout::size(data.get(header..)?)
     }
 
+    /// The permissions of which a part needs a new connection, should they come.
+    pub(super) fn missed(&self) -> impl Iterator<Item = Permission> {
+        self.channels.values().filter(|channel| channel.missed).map(|channel| channel.rule.permission)
+    }
+
     pub(super) fn permissions_changed(&mut self, cx: &mut Surroundings<'_>) {
         self.form_reported = false;
+        let permissions = cx.permissions;
+        for channel in self.channels.values_mut().filter(|channel| channel.is_permitted(permissions)) {
+            match channel.state {
+                State::Held => {
+                    channel.state = State::Requested;
+                    let request = std::mem::take(&mut channel.request);
+                    cx.inject.push(Side::Viewer, Say::Static(self.index, request));
+                }
+                // What opened before its permission came.
+                State::Open if channel.told == Some(false) => channel.tell(true, cx),
+                State::Requested | State::Open | State::Closing => {}
+            }
+        }
         // One whose message is under way is left alone: ours would become a part of it.
         let touch = self.channels.iter().find(|(_, channel)| {
             channel.state == State::Open && channel.rule.content == Content::Touch && channel.viewer.is_none()
@@ -378,6 +445,11 @@ impl Channel {
             Side::Viewer => &mut self.viewer,
             Side::Target => &mut self.target,
         }
+    }
+
+    /// Whether it does what it is for.
+    fn is_permitted(&self, permissions: Permissions) -> bool {
+        self.rule.admission != Admission::Permitted || permissions.allows(self.rule.permission)
     }
 
     fn tell(&mut self, opened: bool, cx: &mut Surroundings<'_>) {

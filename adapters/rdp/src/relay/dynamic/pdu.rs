@@ -100,6 +100,13 @@ pub(super) fn name(data: &[u8]) -> Option<String> {
     rest.get(..end).map(|name| String::from_utf8_lossy(name).into_owned())
 }
 
+/// A Create Request without what follows the channel's name, if anything does.
+pub(super) fn request(data: &[u8]) -> &[u8] {
+    let header = data.len() - after_id(data).map_or(0, <[u8]>::len);
+    let end = data.iter().skip(header).position(|byte| *byte == 0);
+    end.and_then(|end| data.get(..header + end + 1)).unwrap_or(data)
+}
+
 /// `CreationStatus` in a Create Response.
 pub(super) fn status(data: &[u8]) -> Option<i32> {
     after_id(data)?.first_chunk().map(|status| i32::from_le_bytes(*status))

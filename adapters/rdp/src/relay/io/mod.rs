@@ -48,6 +48,8 @@ pub(super) struct Io {
     viewer_history: Option<Box<BulkCompressor>>,
     /// Kinds of the viewer's share data that were denied and reported since the permissions changed.
     reported: BTreeSet<u8>,
+    /// Whether single applications were kept out of the negotiation, which is not made again.
+    apps_withheld: bool,
     /// Whether the target's wish for a transport of its own was reported.
     transport_reported: bool,
 }
@@ -76,6 +78,11 @@ impl Io {
     /// The number of the share; 0 while there is none.
     pub(super) fn share_id(&self) -> u32 {
         self.share.map_or(0, |share| share.id)
+    }
+
+    /// The permission that needs a new connection, should it come.
+    pub(super) fn missed(&self) -> Option<Permission> {
+        self.apps_withheld.then_some(Permission::RemoteApps)
     }
 
     /// Decides about user data in the I/O channel.
@@ -177,7 +184,9 @@ impl Io {
             (Side::Target, share::SERVER_REDIRECTION) => redirected(share.bytes, cx).map(|_| Part::Drop),
             (Side::Viewer, share::CONFIRM_ACTIVE) => {
                 let mut with = share.bytes.to_vec();
-                capabilities::edit(from, &mut with, withhold(cx))?;
+                let withhold = withhold(cx);
+                capabilities::edit(from, &mut with, withhold)?;
+                self.apps_withheld = withhold.remote_apps;
                 cx.renumber_source(&mut with);
                 Ok(if with == share.bytes { Part::Keep } else { Part::Replace(with, None) })
             }

@@ -3,12 +3,12 @@ use ironrdp_dvc::pdu::*;
 use super::*;
 
 const GRAPHICS: &str = "Microsoft::Windows::RDS::Graphics";
-const DISPLAY: &str = "Microsoft::Windows::RDS::DisplayControl";
-const TOUCH: &str = "Microsoft::Windows::RDS::Input";
-const ADVANCED: &str = "FreeRDP::Advanced::Input";
+pub(super) const DISPLAY: &str = "Microsoft::Windows::RDS::DisplayControl";
+pub(super) const TOUCH: &str = "Microsoft::Windows::RDS::Input";
+pub(super) const ADVANCED: &str = "FreeRDP::Advanced::Input";
 
 /// Every dynamic channel with a permission of its own.
-const PERMITTED: [(&str, Permission); 16] = [
+pub(super) const PERMITTED: [(&str, Permission); 16] = [
     (DISPLAY, Permission::Resize),
     (TOUCH, Permission::Pointer),
     (ADVANCED, Permission::Pointer),
@@ -28,15 +28,15 @@ const PERMITTED: [(&str, Permission); 16] = [
 ];
 
 impl Pair {
-    fn dvc_target(&mut self, pdu: &[u8]) -> Result<(), RelayError> {
+    pub(super) fn dvc_target(&mut self, pdu: &[u8]) -> Result<(), RelayError> {
         self.target(channel("drdynvc"), &message(pdu))
     }
 
-    fn dvc_viewer(&mut self, pdu: &[u8]) -> Result<(), RelayError> {
+    pub(super) fn dvc_viewer(&mut self, pdu: &[u8]) -> Result<(), RelayError> {
         self.viewer(channel("drdynvc"), &message(pdu))
     }
 
-    fn create(&mut self, id: u32, name: &str) {
+    pub(super) fn create(&mut self, id: u32, name: &str) {
         self.dvc_target(&create(id, name)).unwrap();
     }
 
@@ -50,7 +50,7 @@ impl Pair {
     }
 
     /// What of dynamic channels went to the viewer.
-    fn dvc_to_viewer(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn dvc_to_viewer(&mut self) -> Vec<Vec<u8>> {
         contents(&self.take_to_viewer())
     }
 
@@ -63,11 +63,11 @@ fn contents(bytes: &[u8]) -> Vec<Vec<u8>> {
     messages(bytes).into_iter().map(|(_, _, data)| data[8..].to_vec()).collect()
 }
 
-fn create(id: u32, name: &str) -> Vec<u8> {
+pub(super) fn create(id: u32, name: &str) -> Vec<u8> {
     encoded(&DrdynvcServerPdu::Create(CreateRequestPdu::new(id, name.into())))
 }
 
-fn created(id: u32, status: CreationStatus) -> Vec<u8> {
+pub(super) fn created(id: u32, status: CreationStatus) -> Vec<u8> {
     encoded(&DrdynvcClientPdu::Create(CreateResponsePdu::new(id, status)))
 }
 
@@ -80,7 +80,7 @@ pub(super) fn data_first(id: u32, total: usize, data: &[u8]) -> Vec<u8> {
     encoded(&DrdynvcServerPdu::Data(DrdynvcDataPdu::DataFirst(pdu)))
 }
 
-fn close(id: u32) -> Vec<u8> {
+pub(super) fn close(id: u32) -> Vec<u8> {
     encoded(&DrdynvcServerPdu::Close(ClosePdu::new(id)))
 }
 

@@ -6,6 +6,7 @@ mod graphics;
 mod hostile;
 mod input;
 mod io;
+mod later;
 mod statics;
 
 use std::borrow::Cow;
@@ -65,6 +66,7 @@ fn settings() -> RelaySettings {
         viewer: leg(0),
         target: leg(0),
         permissions: all(),
+        granted: all(),
         clipboard: ClipboardLimits { to_target: 1000, from_target: 1000 },
         keystrokes: KeystrokePolicy::None,
         store_clipboard: false,
@@ -74,7 +76,8 @@ fn settings() -> RelaySettings {
 }
 
 fn without(permission: Permission) -> RelaySettings {
-    RelaySettings { permissions: all().without(permission), ..settings() }
+    let permissions = all().without(permission);
+    RelaySettings { permissions, granted: permissions, ..settings() }
 }
 
 /// A relay between a viewer and a target whose streams are held in memory.

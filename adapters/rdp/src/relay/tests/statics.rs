@@ -94,6 +94,47 @@ fn a_sound_passes_whole_or_not_at_all() {
 }
 
 #[test]
+fn sound_is_agreed_on_before_it_is_permitted_and_heard_after() {
+    let rdpsnd = channel("rdpsnd");
+    let (formats, info, wave) =
+        (message(&[7, 0, 0, 0]), message(&[2, 0, 8, 0, 1, 2, 0, 0, 7, 0, 0, 0]), message(b"\0\0\0\0sound"));
+    let mut pair =
+        Pair::active(RelaySettings { permissions: all().without(Permission::AudioOut), ..settings() });
+    let long = [&[7, 0, 0, 0][..], &[1; 16]].concat();
+    let parts = [chunk(long.len(), FIRST, &long[..10]), chunk(long.len(), LAST, &long[10..])];
+    for part in &parts {
+        pair.target(rdpsnd, part).unwrap();
+    }
+    let passed: Vec<_> = messages(&pair.take_to_viewer()).into_iter().map(|message| message.2).collect();
+    assert_eq!(passed, parts);
+    pair.viewer(rdpsnd, &formats).unwrap();
+    assert_eq!(only(&pair.take_to_target()), formats);
+    pair.target(rdpsnd, &info).unwrap();
+    pair.target(rdpsnd, &wave).unwrap();
+    assert!(pair.take_to_viewer().is_empty());
+    assert_eq!(only(&pair.take_to_target()), message(&[5, 0, 4, 0, 1, 2, 7, 0]));
+    pair.permit(all());
+    pair.target(rdpsnd, &info).unwrap();
+    pair.target(rdpsnd, &wave).unwrap();
+    assert_eq!(messages(&pair.take_to_viewer()).len(), 2);
+    assert_eq!(pair.relay.at_next_connection(), Permissions::NONE);
+    assert_eq!(pair.channels(), [("rdpsnd".to_owned(), false), ("rdpsnd".to_owned(), true)]);
+}
+
+#[test]
+fn what_a_target_said_in_vain_needs_a_new_connection() {
+    let late = [("rail", Permission::RemoteApps), ("remdesk", Permission::OtherChannels)];
+    for (name, permission) in late {
+        let permissions = all().without(permission);
+        let mut pair = Pair::active(RelaySettings { permissions, ..settings() });
+        pair.target(channel(name), &message(b"hello")).unwrap();
+        assert_eq!(pair.relay.at_next_connection(), Permissions::NONE);
+        pair.permit(all());
+        assert_eq!(pair.relay.at_next_connection(), Permissions::NONE.with(permission));
+    }
+}
+
+#[test]
 fn malformed_chunks_end_the_session() {
     let compressed = 0x0020_0000;
     for chunks in [
