@@ -39,8 +39,8 @@ impl fmt::Display for Side {
 ///
 /// The gateway owns the sockets and the buffers. For each side it keeps the bytes that were received and
 /// not yet consumed and calls [`step`](Relay::step) until the answer is [`Step::NeedMore`] or
-/// [`Step::Blocked`]. What a step consumes is forwarded in order, so a relay never holds content back
-/// in memory of its own.
+/// [`Step::Blocked`]. What a step consumes is forwarded in order, so a relay holds content back
+/// in memory of its own only where it says so, up to a limit.
 pub trait Relay: Send {
     /// Decides about the bytes at the front of `input`, which came from `from`.
     ///

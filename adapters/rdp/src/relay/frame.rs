@@ -43,6 +43,16 @@ pub(super) enum Frame {
     },
 }
 
+impl Frame {
+    /// Of the whole PDU.
+    pub(super) fn len(&self) -> usize {
+        match *self {
+            Frame::FastPath { len, .. } | Frame::Disconnect { len, .. } => len,
+            Frame::Data(SendData { len, .. }) => len,
+        }
+    }
+}
+
 /// The header of an MCS SendData Request or Indication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SendData {

@@ -11,6 +11,7 @@ mod dynamic;
 mod farewell;
 mod frame;
 mod graphics;
+mod held;
 mod inject;
 mod input;
 mod io;
@@ -37,6 +38,7 @@ use passerelle_desktop::{
 };
 
 use frame::{Frame, frame};
+use held::{Held, Part};
 use inject::Injections;
 use input::Input;
 use io::Io;
@@ -50,8 +52,9 @@ pub use violation::RelayViolation;
 /// Forwards PDUs between a viewer and a target after Client Info, as far as they are permitted.
 ///
 /// When [`Permission::View`] is withdrawn, the target is asked to send no more output (MS-RDPBCGR 2.2.11.3), and the
-/// first PDU with something of the screen that it sends nevertheless waits, with all that comes after it: what is
-/// compressed cannot miss a part. When it is granted again, the target is asked to draw everything.
+/// PDUs with something of the screen that it sends nevertheless wait: what is compressed cannot miss a part. Other
+/// channels and the target's leave-taking pass them. When it is granted again they pass, and the target is asked to draw
+/// everything. In a session in which it is never granted they are left out.
 ///
 /// A channel that needs a permission which was never granted stays closed. One whose permission is only withheld at
 /// present opens when that comes: the clipboard, devices, sound and what is judged PDU by PDU are followed from the start,
@@ -67,6 +70,10 @@ pub struct RdpRelay {
     /// In the order of the client's list.
     statics: Vec<Static>,
     inject: Injections,
+    /// What the viewer may not see at present.
+    held: Held,
+    /// What the target did wrong in what waited, for the next step to tell.
+    violation: Option<RelayViolation>,
     /// What happened outside of a step, for the next one to tell.
     untold: Vec<Notice>,
 }
@@ -136,6 +143,8 @@ impl RdpRelay {
             input: Input::new(keystrokes),
             io: Io::default(),
             inject: Injections::default(),
+            held: Held::default(),
+            violation: None,
             untold: Vec::new(),
         }
     }
@@ -147,6 +156,9 @@ impl RdpRelay {
         notices: &mut Vec<Notice>,
     ) -> Result<Step, RelayViolation> {
         notices.append(&mut self.untold);
+        if let Some(violation) = self.violation.take_if(|_| from == Side::Target) {
+            return Err(violation);
+        }
         let frame = match frame(from, input)? {
             Err(total) => return Ok(Step::NeedMore { total }),
             Ok(frame) => frame,
@@ -154,15 +166,90 @@ impl RdpRelay {
         if self.inject.is_full(from)? {
             return Ok(Step::Blocked);
         }
+        let pdu = input.get(..frame.len()).unwrap_or(input);
+        if from == Side::Target
+            && let Some(part) = self.must_wait(frame, pdu)?
+        {
+            let held = self.held.hold(pdu, part);
+            return Ok(if held { Step::Drop { len: pdu.len() } } else { Step::Blocked });
+        }
+        self.pass(from, frame, pdu, notices)
+    }
+
+    /// Why a PDU of the target's must wait, if it must.
+    fn must_wait(&mut self, frame: Frame, pdu: &[u8]) -> Result<Option<Part>, RelayViolation> {
+        let view = self.permissions.allows(Permission::View);
+        if view && self.held.is_empty() || !self.policy.granted.allows(Permission::View) {
+            return Ok(None);
+        }
+        let header = match frame {
+            Frame::Disconnect { .. } => return Ok(None),
+            Frame::FastPath { .. } => {
+                return Ok((!view || self.held.has_updates()).then_some(Part::Updates));
+            }
+            Frame::Data(header) => header,
+        };
+        let data = pdu.get(header.header..).unwrap_or_default();
+        Ok(match self.legs.place(Side::Target, header)? {
+            Place::Io => io::must_wait(data, view, self.held.has_updates())?.then_some(Part::Updates),
+            Place::Message => None,
+            Place::Static(index) => {
+                let channel = self.statics.get(index);
+                channel.and_then(|channel| channel.must_wait(data, view, &self.held))
+            }
+        })
+    }
+
+    /// What waited and may be seen now, as it goes to the viewer.
+    fn release(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let dynamic = self.statics.iter().find(|channel| channel.is_dynamic());
+        // Another message of a dynamic channel may be passing.
+        let between = dynamic.is_none_or(|channel| channel.is_between(Side::Viewer).0);
+        if self.held.is_empty()
+            || !self.permissions.allows(Permission::View)
+            || self.held.has_dynamic() && !self.held.interrupts() && !between
+        {
+            return out;
+        }
+        let mut notices = std::mem::take(&mut self.untold);
+        for pdu in self.held.take() {
+            let passed = match frame(Side::Target, &pdu) {
+                Ok(Ok(frame)) => self.pass(Side::Target, frame, &pdu, &mut notices),
+                Ok(Err(_)) => continue,
+                Err(violation) => Err(violation),
+            };
+            match passed {
+                Ok(Step::Forward { .. }) => out.extend(pdu),
+                Ok(Step::Replace { with, .. }) => out.extend(with),
+                Ok(Step::Drop { .. } | Step::Blocked | Step::NeedMore { .. }) => {}
+                Err(violation) => {
+                    self.violation = Some(violation);
+                    break;
+                }
+            }
+        }
+        self.untold = notices;
+        out
+    }
+
+    /// Decides about a PDU that need not wait.
+    fn pass(
+        &mut self,
+        from: Side,
+        frame: Frame,
+        pdu: &[u8],
+        notices: &mut Vec<Notice>,
+    ) -> Result<Step, RelayViolation> {
         Ok(match frame {
-            Frame::FastPath { .. } if from == Side::Target && !self.permissions.allows(Permission::View) => {
-                Step::Blocked
-            }
             Frame::FastPath { len, .. } if from == Side::Target => {
-                Step::Forward { len, record: Record::Wire }
+                if self.permissions.allows(Permission::View) {
+                    Step::Forward { len, record: Record::Wire }
+                } else {
+                    Step::Drop { len }
+                }
             }
-            Frame::FastPath { len, header, events } => {
-                let pdu = input.get(..len).unwrap_or(input);
+            Frame::FastPath { header, events, .. } => {
                 self.input.fast(pdu, header, events, self.permissions, notices)?
             }
             Frame::Disconnect { len, reason } => {
@@ -176,7 +263,6 @@ impl RdpRelay {
                     // The other leg has no message channel.
                     return Ok(Step::Drop { len: header.len });
                 };
-                let pdu = input.get(..header.len).unwrap_or(input);
                 let data = pdu.get(header.header..).unwrap_or_default();
                 self.data(from, place, data, address, notices)?.step(pdu, header, to, address)
             }
@@ -191,7 +277,7 @@ impl RdpRelay {
         address: outcome::Address,
         notices: &mut Vec<Notice>,
     ) -> Result<Outcome, RelayViolation> {
-        let Self { legs, permissions, policy, input, io, statics, inject, untold: _ } = self;
+        let Self { legs, permissions, policy, input, io, statics, inject, .. } = self;
         let users = (legs.of(Side::Viewer).user, legs.of(Side::Target).user);
         let (permissions, policy) = (*permissions, *policy);
         let mut cx = Surroundings { permissions, policy, users, notices, inject, input, asked_size: None };
@@ -217,6 +303,13 @@ impl Relay for RdpRelay {
 
     fn take_injection(&mut self, to: Side) -> Option<Vec<u8>> {
         // Only whole PDUs are ever forwarded, so the stream is always between two.
+        if to == Side::Viewer {
+            // All that waits is recorded as it is, like what is said here.
+            let released = self.release();
+            if !released.is_empty() {
+                return Some(released);
+            }
+        }
         let statics = &self.statics;
         self.inject.take(to, &self.legs, |index| {
             statics.get(index).map_or((true, false), |channel| channel.is_between(to))

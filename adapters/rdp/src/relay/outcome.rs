@@ -15,8 +15,6 @@ pub(super) enum Outcome {
     Instead(Vec<u8>),
     /// They are withheld.
     Drop,
-    /// They wait until the other side has made progress or the permissions have changed.
-    Blocked,
 }
 
 /// What the recording keeps of user data that passed.
@@ -67,7 +65,6 @@ impl Outcome {
             Outcome::Instead(with) if with.is_empty() => Step::Drop { len },
             Outcome::Instead(with) => Step::Replace { len, with, record: Record::Redacted(Vec::new()) },
             Outcome::Drop => Step::Drop { len },
-            Outcome::Blocked => Step::Blocked,
         }
     }
 }

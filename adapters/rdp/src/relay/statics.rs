@@ -6,8 +6,9 @@ use passerelle_desktop::{Notice, Permission, Permissions, Side};
 use super::channel::{ChannelFilter, Chunk, Context, Verdict};
 use super::clipboard::Clipboard;
 use super::devices::Devices;
-use super::dynamic::{Dynamic, Fate};
+use super::dynamic::{Dynamic, Fate, channel_id};
 use super::frame::MOST_DATA;
+use super::held::{Held, Part};
 use super::inject::{Say, chunks};
 use super::names::{Content, Rule, static_channel};
 use super::outcome::{Address, Keep, Outcome};
@@ -144,6 +145,23 @@ impl Static {
         (!direction.message.is_some_and(|message| message.given), self.show_protocol)
     }
 
+    pub(super) fn is_dynamic(&self) -> bool {
+        matches!(self.filter, Filter::Dynamic(_))
+    }
+
+    /// Why the user data of one chunk of the target's must wait, if they must, while the screen may be seen or not.
+    pub(super) fn must_wait(&self, data: &[u8], view: bool, held: &Held) -> Option<Part> {
+        let Filter::Dynamic(dynamic) = &self.filter else { return None };
+        // What is malformed is found when it is decided.
+        let (header, data) = data.split_first_chunk::<HEADER>()?;
+        let &[.., f0, f1, f2, f3] = header;
+        let flags = u32::from_le_bytes([f0, f1, f2, f3]);
+        let (first, last) = (flags & flags::FIRST != 0, flags & flags::LAST != 0);
+        let id = if first { channel_id(data) } else { None };
+        let shows = || dynamic.shows(first, id);
+        (held.stops(id, first) || !view && shows()).then_some(Part::Dynamic { id, last })
+    }
+
     /// Decides about the user data of one chunk, which go to `address` if they pass.
     pub(super) fn chunk(
         &mut self,
@@ -185,11 +203,6 @@ impl Static {
         }
 
         let chunk = Chunk { total, first, last, data: content };
-        if let Filter::Dynamic(dynamic) = &self.filter
-            && dynamic.is_blocked(from, chunk, cx.permissions)
-        {
-            return Ok(Outcome::Blocked);
-        }
         self.tell(cx);
         let (outcome, passing) = match &mut self.filter {
             Filter::Opaque => {

@@ -109,25 +109,19 @@ impl Dynamic {
         }
     }
 
-    /// Whether a chunk holds something of the screen, which may not be seen. It cannot be left out, since what follows
-    /// builds upon it.
-    pub(super) fn is_blocked(&self, from: Side, chunk: Chunk<'_>, permissions: Permissions) -> bool {
-        if from == Side::Viewer || permissions.allows(Permission::View) {
-            return false;
-        }
-        let id = match (chunk.first, self.target) {
-            (true, _) => match Pdu::parse(chunk.data) {
-                Some(Pdu::Data { id, .. } | Pdu::DataFirst { id, .. }) => id,
-                _ => return false,
-            },
-            (false, Some(Rest::Data { id, .. })) => id,
-            (false, _) => return false,
+    /// Whether a chunk of the target's holds something of the screen: one that begins a message of the channel `id`, or
+    /// goes on with the one that is passing.
+    pub(super) fn shows(&self, first: bool, id: Option<u32>) -> bool {
+        let id = match (first, self.target) {
+            (true, _) => id,
+            (false, Some(Rest::Data { id, .. })) => Some(id),
+            (false, _) => None,
         };
-        let channel = self.channels.get(&id).filter(|channel| channel.state == State::Open);
-        channel.is_some_and(|channel| channel.rule.need(from) == Some(Permission::View))
+        let channel = id.and_then(|id| self.channels.get(&id)).filter(|channel| channel.state == State::Open);
+        channel.is_some_and(|channel| channel.rule.need(Side::Target) == Some(Permission::View))
     }
 
-    /// Decides about a chunk that is not blocked.
+    /// Decides about a chunk.
     pub(super) fn chunk(
         &mut self,
         from: Side,
@@ -457,6 +451,14 @@ impl Channel {
             let (name, permission) = (self.name.clone(), self.rule.permission);
             cx.notices.push(Notice::Channel { name, dynamic: true, permission, opened });
         }
+    }
+}
+
+/// The channel of a PDU that begins with `data`, if it has one.
+pub(super) fn channel_id(data: &[u8]) -> Option<u32> {
+    match Pdu::parse(data)? {
+        Pdu::Create { id } | Pdu::DataFirst { id, .. } | Pdu::Data { id, .. } | Pdu::Close { id } => Some(id),
+        Pdu::Capability { .. } | Pdu::Compressed | Pdu::SoftSync => None,
     }
 }
 

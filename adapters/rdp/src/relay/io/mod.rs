@@ -95,8 +95,12 @@ impl Io {
         if !self.licensed && !share::is_share(data) {
             return self.unshared(from, data, cx);
         }
-        if from == Side::Target && !cx.permissions.allows(Permission::View) && shows(data)? {
-            return Ok(Outcome::Blocked);
+        if from == Side::Target
+            && !cx.permissions.allows(Permission::View)
+            && (needs_history(data)? || shows(data)?)
+        {
+            // It is never permitted, or this would wait. The viewer has no history of what is compressed either.
+            return Ok(Outcome::Drop);
         }
         let (only, rest) = share::split(from, data)?;
         if rest.is_empty() {
@@ -438,6 +442,44 @@ fn withhold(cx: &Surroundings<'_>) -> Withhold {
         auto_reconnect: !cx.policy.auto_reconnect,
         remote_apps: !cx.permissions.allows(Permission::RemoteApps),
     }
+}
+
+/// Whether the target's `data` must wait, while the screen may be seen or not, and updates before it wait or not.
+pub(super) fn must_wait(data: &[u8], view: bool, updates: bool) -> Result<bool, RelayViolation> {
+    if !share::is_share(data) && !updates {
+        return Ok(!view && shows(data).unwrap_or(false));
+    }
+    Ok(!view && shows(data)? || updates && !may_overtake(data)?)
+}
+
+/// Whether the target's `data` mean the same before the updates that wait as after them.
+fn may_overtake(data: &[u8]) -> Result<bool, RelayViolation> {
+    let (share, rest) = share::split(Side::Target, data)?;
+    if share.kind != share::DATA || !rest.is_empty() {
+        return Ok(false);
+    }
+    let pdu = share.data()?;
+    let told = [
+        data::SET_ERROR_INFO,
+        data::SAVE_SESSION_INFO,
+        data::SHUTDOWN_DENIED,
+        data::SET_KEYBOARD_INDICATORS,
+        data::SET_KEYBOARD_IME_STATUS,
+        data::PLAY_SOUND,
+    ];
+    Ok(pdu.compression & COMPRESSION == 0 && told.contains(&pdu.kind))
+}
+
+/// Whether the target's `data` can only be read with the history of all that it compressed before.
+fn needs_history(mut data: &[u8]) -> Result<bool, RelayViolation> {
+    while !data.is_empty() {
+        let (share, rest) = share::split(Side::Target, data)?;
+        if share.kind == share::DATA && share.data()?.compression & COMPRESSION != 0 {
+            return Ok(true);
+        }
+        data = rest;
+    }
+    Ok(false)
 }
 
 /// Whether the target's `data` hold something of the screen.

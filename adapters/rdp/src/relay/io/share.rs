@@ -28,11 +28,14 @@ pub(super) mod data {
     pub(in super::super) const PLAY_SOUND: u8 = 34;
     pub(in super::super) const SUPPRESS_OUTPUT: u8 = 35;
     pub(in super::super) const SHUTDOWN_REQUEST: u8 = 36;
+    pub(in super::super) const SHUTDOWN_DENIED: u8 = 37;
     pub(in super::super) const SAVE_SESSION_INFO: u8 = 38;
     pub(in super::super) const FONT_LIST: u8 = 39;
     pub(in super::super) const FONT_MAP: u8 = 40;
+    pub(in super::super) const SET_KEYBOARD_INDICATORS: u8 = 41;
     pub(in super::super) const BITMAP_CACHE_PERSISTENT_LIST: u8 = 43;
     pub(in super::super) const BITMAP_CACHE_ERROR: u8 = 44;
+    pub(in super::super) const SET_KEYBOARD_IME_STATUS: u8 = 45;
     pub(in super::super) const SET_ERROR_INFO: u8 = 47;
     pub(in super::super) const OFFSCREEN_CACHE_ERROR: u8 = 46;
     pub(in super::super) const DRAW_NINE_GRID_ERROR: u8 = 48;

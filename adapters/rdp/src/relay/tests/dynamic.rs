@@ -373,18 +373,46 @@ fn the_screen_waits_for_its_permission_and_other_channels_do_not() {
     pair.target(drdynvc, &chunk(picture.len(), FIRST, &picture[..9])).unwrap();
     pair.target(drdynvc, &chunk(picture.len(), LAST, &picture[9..])).unwrap();
     pair.dvc_target(&data(4, b"later")).unwrap();
+    assert_eq!(pair.dvc_to_viewer(), [data(4, b"later")]);
+    // The pictures' own channel keeps its order.
+    pair.dvc_target(&close(3)).unwrap();
+    pair.create(3, GRAPHICS);
     assert!(pair.take_to_viewer().is_empty());
     pair.permit(all());
-    assert_eq!(pair.dvc_to_viewer().concat(), [picture, data(4, b"later")].concat());
+    let waited = [picture, close(3), create(3, GRAPHICS)].concat();
+    assert_eq!(pair.dvc_to_viewer().concat(), waited);
+    assert_eq!(contents(&pair.target_lane).concat(), [data(4, b"sound"), data(4, b"later"), waited].concat());
+    pair.dvc_viewer(&created(3, CreationStatus::OK)).unwrap();
 
     // It may go between two chunks, too.
     let picture = data(3, &[b'c'; 20]);
     pair.target(drdynvc, &chunk(picture.len(), FIRST, &picture[..9])).unwrap();
     pair.permit(all().without(Permission::View));
     pair.target(drdynvc, &chunk(picture.len(), LAST, &picture[9..])).unwrap();
+    // Nothing else fits into its message, but other static channels go on.
+    pair.dvc_target(&data(4, b"later")).unwrap();
     assert_eq!(pair.dvc_to_viewer(), [&picture[..9]]);
+    pair.target(channel("remdesk"), &message(b"now")).unwrap();
+    assert_eq!(only(&pair.take_to_viewer()), message(b"now"));
     pair.permit(all());
-    assert_eq!(pair.dvc_to_viewer(), [&picture[9..]]);
+    assert_eq!(pair.dvc_to_viewer(), [&picture[9..], &data(4, b"later")]);
+}
+
+#[test]
+fn pictures_that_waited_do_not_go_into_another_message() {
+    let drdynvc = channel("drdynvc");
+    let mut pair = Pair::active(settings());
+    pair.open(3, GRAPHICS);
+    pair.open(4, "URBDRC");
+    pair.permit(all().without(Permission::View));
+    pair.dvc_target(&data(3, b"picture")).unwrap();
+    let other = data(4, &[b'o'; 20]);
+    pair.target(drdynvc, &chunk(other.len(), FIRST, &other[..9])).unwrap();
+    pair.permit(all());
+    assert_eq!(pair.dvc_to_viewer(), [&other[..9]]);
+    pair.target(drdynvc, &chunk(other.len(), LAST, &other[9..])).unwrap();
+    pair.dvc_target(&data(3, b"next")).unwrap();
+    assert_eq!(pair.dvc_to_viewer(), [&other[9..], &data(3, b"picture"), &data(3, b"next")]);
 }
 
 fn touch(event: u16) -> Vec<u8> {

@@ -322,6 +322,88 @@ fn without_view_output_stops_and_with_view_it_comes_again() {
 }
 
 #[test]
+fn what_waits_for_view_keeps_nothing_else_waiting() {
+    let update = [0, 8, 0, 1, 2, 3, 4, 5];
+    let error = share_data(SERVER, ShareDataPdu::ServerSetErrorInfo(ServerSetErrorInfoPdu(out_of_memory())));
+    let mut compressed = error.clone();
+    compressed[15] = 0x21;
+    let deactivate = [6, 0, 0x16, 0, 0, 0];
+    let end = [3, 0, 0, 9, 2, 0xf0, 0x80, 0x21, 0x80];
+    let mut pair = Pair::active(settings());
+    pair.permit(all().without(Permission::View));
+    pair.take_to_target();
+    pair.target_sends(&update).unwrap();
+    pair.target(IO, &compressed).unwrap();
+    pair.target(IO, &deactivate).unwrap();
+    pair.target_sends(&update).unwrap();
+    assert!(pair.take_to_viewer().is_empty());
+    // The clipboard, the signs of life and the farewell do not wait.
+    let ready = message(&[1, 0, 0, 0, 0, 0, 0, 0]);
+    pair.target(channel("cliprdr"), &ready).unwrap();
+    assert_eq!(only(&pair.take_to_viewer()), ready);
+    let heartbeat = [0, 0x40, 0, 0, 0, 1, 1, 1];
+    pair.target(MESSAGE, &heartbeat).unwrap();
+    assert_eq!(only(&pair.take_to_viewer()), heartbeat);
+    pair.target(IO, &error).unwrap();
+    assert_eq!(only(&pair.take_to_viewer()), error);
+    pair.target_sends(&end).unwrap();
+    assert_eq!(pair.take_to_viewer(), end);
+    pair.target_lane.clear();
+    pair.permit(all());
+    let waited =
+        [&update[..], &indication(SERVER, IO, &compressed), &indication(SERVER, IO, &deactivate), &update]
+            .concat();
+    assert_eq!(pair.take_to_viewer(), waited);
+    assert_eq!(pair.target_lane, waited);
+    pair.target_sends(&update).unwrap();
+    assert_eq!(pair.take_to_viewer(), update);
+}
+
+#[test]
+fn a_target_that_goes_on_drawing_waits_in_the_end() {
+    let picture = [&[0, 0xbf, 0xff][..], &[1; 0x3ffc]].concat();
+    let mut pair = Pair::active(settings());
+    pair.permit(all().without(Permission::View));
+    for _ in 0..100 {
+        pair.target_sends(&picture).unwrap();
+    }
+    assert!(pair.take_to_viewer().is_empty());
+    assert_eq!(pair.from_target.len(), 36 * picture.len());
+    pair.permit(all());
+    assert_eq!(pair.take_to_viewer(), picture.repeat(100));
+}
+
+#[test]
+fn what_waited_and_is_malformed_ends_the_session() {
+    let mut pair = Pair::active(settings());
+    pair.permit(all().without(Permission::View));
+    pair.target_sends(&[0, 5, 0, 1, 2]).unwrap();
+    // A Demand Active without capabilities.
+    pair.target(IO, &[6, 0, 0x11, 0, 0, 0]).unwrap();
+    pair.relay.set_permissions(all());
+    assert!(pair.target_sends(&[0, 5, 0, 1, 2]).is_err());
+}
+
+#[test]
+fn a_session_that_never_has_view_goes_on_in_the_dark() {
+    let mut pair = Pair::active(without(Permission::View));
+    pair.take_to_target();
+    let mut told =
+        share_data(SERVER, ShareDataPdu::ServerSetErrorInfo(ServerSetErrorInfoPdu(out_of_memory())));
+    let picture = [&[0, 0xbf, 0xff][..], &[1; 0x3ffc]].concat();
+    for _ in 0..100 {
+        pair.target_sends(&picture).unwrap();
+    }
+    pair.target(IO, &raw(SERVER, 2, &[0; 4])).unwrap();
+    pair.target(IO, &told).unwrap();
+    assert_eq!(only(&pair.take_to_viewer()), told);
+    // What is compressed builds upon pictures that the viewer does not have.
+    told[15] = 0x21;
+    pair.target(IO, &told).unwrap();
+    assert!(pair.take_to_viewer().is_empty() && pair.from_target.is_empty());
+}
+
+#[test]
 fn a_viewer_that_wants_no_output_is_not_given_any() {
     let mut pair = Pair::active(settings());
     pair.viewer(IO, &suppress(None)).unwrap();
