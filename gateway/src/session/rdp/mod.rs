@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use passerelle_auth::{Redeemed, Refusal, TicketId};
 use passerelle_config::{Keystrokes, Protocol};
+use passerelle_rdp::target::TargetLeg;
 use passerelle_rdp::viewer::{self, Pending, Proven, RdpRefusal, ViewerError, ViewerLeg};
 use passerelle_rdp::{KeystrokePolicy, RdpRelay, RelaySettings, Start};
 use passerelle_recorder::Lane;
 use passerelle_recorder::audit::{AuditEvent, AuditKind};
+use passerelle_transport::Transport;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::Instrument as _;
@@ -237,6 +239,7 @@ async fn run(session: &mut Running, mut viewer: Proven<TcpStream>) -> CloseReaso
         }
     };
     let answer = promised.is_none().then_some(&target.leg.hello);
+    drop(hello);
     match session.unless_stopped(timeout(VIEWER_PATIENCE, viewer.enter(answer))).await {
         Err(reason) => reason,
         Ok(Err(_)) => {
@@ -251,18 +254,32 @@ async fn run(session: &mut Running, mut viewer: Proven<TcpStream>) -> CloseReaso
 async fn relay(session: &mut Running, viewer: ViewerLeg<TcpStream>, target: Target) -> CloseReason {
     let Target { mut leg, facts, credentials } = target;
     let told = leg.send_client_info(&viewer.client_info, &credentials).await;
+    drop(credentials);
     let redacted = match told {
         Ok(redacted) => redacted,
         Err(error) => return CloseReason::TargetFailed { error: error.to_string() },
     };
     session.record_event("target.connected", facts);
+    let (viewer, target, mut relay) = introduce(session, viewer, leg, redacted);
+    session.set_phase(Phase::Active);
+    session.relay(viewer, target, &mut relay).await
+}
+
+/// Begins the recording's wire log and the relay. Of what the peers and their secrets needed up to here nothing stays
+/// for the length of the session.
+fn introduce(
+    session: &mut Running,
+    viewer: ViewerLeg<TcpStream>,
+    target: TargetLeg<TcpStream>,
+    redacted: Vec<u8>,
+) -> (Transport<TcpStream>, Transport<TcpStream>, RdpRelay) {
     let start = Start::new(&viewer.hello, &viewer.channels, &viewer.client_info);
     session.record(Lane::State, &start.encode());
     session.record(Lane::Viewer, &redacted);
     let config = &session.policy().config;
-    let mut relay = RdpRelay::new(RelaySettings {
+    let relay = RdpRelay::new(RelaySettings {
         viewer: viewer.channels,
-        target: leg.hello.channels,
+        target: target.hello.channels,
         permissions: session.permissions(),
         granted: session.granted(),
         clipboard: session.policy().clipboard_limits(),
@@ -274,8 +291,7 @@ async fn relay(session: &mut Running, viewer: ViewerLeg<TcpStream>, target: Targ
         recorded: session.is_recorded(),
         auto_reconnect: config.rdp.auto_reconnect,
     });
-    session.set_phase(Phase::Active);
-    session.relay(viewer.transport, leg.transport, &mut relay).await
+    (viewer.transport, target.transport, relay)
 }
 
 /// Turns the viewer away in its own protocol.
