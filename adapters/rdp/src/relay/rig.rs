@@ -1,6 +1,9 @@
 //! A channel's filter under test.
 
 use passerelle_desktop::{ClipboardLimits, Notice, Permission, Permissions, Side};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::RelayViolation;
 use super::channel::{ChannelFilter, Chunk, Context, Verdict};
@@ -9,6 +12,27 @@ pub(super) const NOTHING: [u8; 0] = [];
 
 /// `CHANNEL_CHUNK_LENGTH` (MS-RDPBCGR 3.1.5.2.1).
 pub(super) const CHUNK: usize = 1600;
+
+/// Messages of a session, each with who sends it.
+pub(super) type Session = Vec<(Side, Vec<u8>)>;
+
+/// What arrived of each message, and what was told and said.
+pub(super) type Played = (Vec<Vec<u8>>, Vec<Notice>, Vec<(Side, Vec<u8>)>);
+
+/// What is done to a session's messages.
+#[derive(Debug)]
+pub(super) struct Mistreatment {
+    /// A bit for each permission.
+    permissions: u32,
+    /// For each message the bytes that are changed, the length of its chunks, and 0 if the other side sends it.
+    messages: Vec<(Vec<(Index, u8)>, usize, u8)>,
+}
+
+pub(super) fn mistreatment() -> impl Strategy<Value = Mistreatment> {
+    let edits = vec((any::<Index>(), any::<u8>()), 0..3);
+    (any::<u32>(), vec((edits, 1..4000_usize, 0..20_u8), 1..60))
+        .prop_map(|(permissions, messages)| Mistreatment { permissions, messages })
+}
 
 /// A filter and what became of all that it was told.
 pub(super) struct Rig<F> {
@@ -121,6 +145,43 @@ impl<F: ChannelFilter> Rig<F> {
             _ => None,
         };
         self.take_notices().into_iter().filter_map(denied).collect()
+    }
+
+    /// What was denied since the last time, in words.
+    pub(super) fn denied_actions(&mut self) -> Vec<String> {
+        let denied = |notice| match notice {
+            Notice::Denied(denied) => Some(denied.action.into_owned()),
+            _ => None,
+        };
+        self.take_notices().into_iter().filter_map(denied).collect()
+    }
+
+    /// What becomes of a session when each message is cut at `cut`, and then every `len` bytes.
+    pub(super) fn play(mut self, session: Session, cut: usize, len: usize) -> Result<Played, RelayViolation> {
+        let mut arrived = Vec::new();
+        for (from, message) in session {
+            let (head, rest) = message.split_at(cut.min(message.len()));
+            let mut chunks = vec![head];
+            chunks.extend(rest.chunks(len));
+            arrived.push(self.try_send_chunks(from, message.len(), &chunks)?);
+        }
+        Ok((arrived, self.notices, self.injections))
+    }
+
+    /// Plays a session in which bytes are changed and messages come from the wrong side.
+    pub(super) fn mistreat(&mut self, session: Session, mistreatment: Mistreatment) {
+        let Mistreatment { permissions, messages } = mistreatment;
+        self.permissions =
+            Permission::ALL.iter().copied().filter(|which| permissions >> *which as u32 & 1 != 0).collect();
+        for ((from, mut message), (edits, len, swap)) in session.into_iter().cycle().zip(messages) {
+            for (at, byte) in edits {
+                *at.get_mut(&mut message) = byte;
+            }
+            let from = if swap == 0 { from.other() } else { from };
+            // The peer that broke the protocol would be gone.
+            let _ = self.try_send(from, &message, len);
+        }
+        self.allow(Permissions::NONE);
     }
 
     /// Hands the filter a single chunk.

@@ -24,14 +24,7 @@ fn denials_name_the_devices() {
     let mut rig = Rig::new();
     rig.permissions = Permissions::NONE;
     rig.send(Side::Viewer, &announcement(&DEVICES.map(|(device, _)| device)));
-    let actions: Vec<String> = rig
-        .take_notices()
-        .into_iter()
-        .filter_map(|notice| match notice {
-            Notice::Denied(denied) => Some(denied.action.into_owned()),
-            _ => None,
-        })
-        .collect();
+    let actions = rig.denied_actions();
     let expected = [
         "redirect the serial port COM1",
         "redirect the parallel port LPT1",

@@ -114,14 +114,7 @@ fn denials_name_the_file() {
     rig.refused(&read(DRIVE, FILE, 9, 0, 100), 9);
     rig.refused(&create(DRIVE, 9, CreateDisposition::FILE_CREATE, "\\new"), 9);
     rig.refused(&write(DRIVE, FILE, 9, 0, b"x"), 9);
-    let actions: Vec<String> = rig
-        .take_notices()
-        .into_iter()
-        .filter_map(|notice| match notice {
-            Notice::Denied(denied) => Some(denied.action.into_owned()),
-            _ => None,
-        })
-        .collect();
+    let actions = rig.denied_actions();
     assert_eq!(actions, ["read home\\dir\\a.txt", "create or change home\\new", "write home\\dir\\a.txt"]);
 }
 

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::relay::rig::{Played, Session, mistreatment};
 
 fn cut(message: &[u8], len: usize) -> Vec<u8> {
     message[..len].to_vec()
@@ -51,7 +52,7 @@ fn lengths_that_lie_end_the_session() {
 }
 
 /// A session in which every kind of message occurs.
-fn session() -> Vec<(Side, Vec<u8>)> {
+fn session() -> Session {
     use Side::{Target, Viewer};
     let size = FileInformationClass::EndOfFile(FileEndOfFileInformation { end_of_file: 3000 });
     vec![
@@ -79,20 +80,11 @@ fn session() -> Vec<(Side, Vec<u8>)> {
     ]
 }
 
-type Outcome = (Vec<Vec<u8>>, Vec<Notice>, Vec<(Side, Vec<u8>)>);
-
 /// What becomes of the session when each message is cut at `cut`, and then every `len` bytes.
-fn play(cut: usize, len: usize) -> Result<Outcome, RelayViolation> {
+fn play(cut: usize, len: usize) -> Result<Played, RelayViolation> {
     let mut rig = Rig::with(super::super::Devices::new());
     rig.permissions = rig.permissions.without(Permission::SmartCards);
-    let mut arrived = Vec::new();
-    for (from, message) in session() {
-        let (head, rest) = message.split_at(cut.min(message.len()));
-        let mut chunks = vec![head];
-        chunks.extend(rest.chunks(len));
-        arrived.push(rig.try_send_chunks(from, message.len(), &chunks)?);
-    }
-    Ok((arrived, rig.notices, rig.injections))
+    rig.play(session(), cut, len)
 }
 
 #[test]
@@ -128,25 +120,8 @@ fn a_message_that_ends_early_ends_the_session() {
 
 proptest! {
     #[test]
-    fn nothing_panics(
-        edits in prop::collection::vec(prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3), 1..60),
-        lens in prop::collection::vec(1usize..4000, 60),
-        swaps in prop::collection::vec(0..20u8, 60),
-        permissions in any::<u32>(),
-    ) {
-        let mut rig = Rig::with(super::super::Devices::new());
-        rig.permissions =
-            Permission::ALL.iter().copied().filter(|which| permissions >> *which as u32 & 1 != 0).collect();
-        let session: Vec<_> = session().into_iter().cycle().take(edits.len()).collect();
-        for ((((from, mut message), edits), len), swap) in session.into_iter().zip(edits).zip(lens).zip(swaps) {
-            for (at, byte) in edits {
-                *at.get_mut(&mut message) = byte;
-            }
-            let from = if swap == 0 { from.other() } else { from };
-            // The peer that broke the protocol would be gone.
-            let _ = rig.try_send(from, &message, len);
-        }
-        rig.allow(Permissions::NONE);
+    fn nothing_panics(mistreatment in mistreatment()) {
+        Rig::with(super::super::Devices::new()).mistreat(session(), mistreatment);
     }
 
     #[test]
