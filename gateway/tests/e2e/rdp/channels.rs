@@ -78,11 +78,15 @@ fn text_that_is_too_long_does_not_arrive() {
         let there = target.display()?;
         let _long = copy(lab, viewer.display()?, &"too long ".repeat(20_000))?;
         sleep(Duration::from_secs(2));
-        if paste(&there).is_some_and(|text| text.contains("too long")) {
-            return Err("the text came to the target".into());
+        for short in ["short enough", "and another"] {
+            if paste(&there).is_some_and(|text| text.contains("too long")) {
+                return Err("the text came to the target".into());
+            }
+            let _short = copy(lab, viewer.display()?, short)?;
+            // FreeRDP stops listening when what it is just reading is replaced.
+            sleep(Duration::from_millis(500));
+            wait_pasted(&there, short)?;
         }
-        let _short = copy(lab, viewer.display()?, "short enough")?;
-        wait_pasted(&there, "short enough")?;
         drop(viewer);
         gateway.wait_idle()?;
         gateway.expect_event("permission.denied", &[("permission", json!("clipboard.to_target"))])

@@ -214,11 +214,14 @@ impl FormatList {
         Some((utf16_name(name), usize::MAX))
     }
 
-    /// The kind of the format with the number `id`, if the list names it. A number that stands for formats of
-    /// different kinds could be anything.
+    /// The kind of the format with the number `id`, if the list names it or Windows gave it that number. A number
+    /// that stands for formats of different kinds could be anything.
+    ///
+    /// What Windows numbers need not be in the list: it turns one kind of text, and of picture, into the others, and
+    /// xrdp counts on that.
     pub(super) fn kind_of(&self, id: u32) -> Option<Kind> {
         let mut kinds = self.formats.iter().filter(|format| format.id == id).map(|format| format.kind);
-        let first = kinds.next()?;
+        let Some(first) = kinds.next() else { return by_number(id).map(|(_, kind)| kind) };
         Some(if kinds.all(|kind| kind == first) { first } else { Kind::Other })
     }
 

@@ -82,12 +82,32 @@ fn content_passes_up_to_the_limit_of_its_direction() {
 #[test]
 fn what_was_not_offered_is_not_asked_for() {
     let mut rig = Rig::with_long_names();
-    for id in [13, 0xc0de] {
+    for id in [0, 0xc0de] {
         assert_eq!(rig.send(Side::Target, &request(id)), NOTHING);
         assert_eq!(rig.take_injections(), [(Side::Target, refusal())]);
     }
     let reason = Some("it was not offered".to_owned());
     assert_eq!(rig.denials(), [(Side::Target, Permission::ClipboardToTarget, reason)]);
+}
+
+/// xrdp asks for `CF_UNICODETEXT` whatever was offered, also when an empty list is on its way to it.
+#[test]
+fn what_windows_numbers_may_be_asked_for_without_an_offer() {
+    for from in SIDES {
+        for offer in [&[][..], &[(1, "")], &[(0xc0de, "Private")]] {
+            let (text, images) = (clipboard_permission(from), images_permission(from));
+            for (id, kind, needed) in [(13, "text", text), (8, "image", images)] {
+                let mut rig = Rig::with_long_names();
+                rig.offer(from, offer);
+                assert_eq!(rig.send(from.other(), &request(id)), request(id));
+                assert_eq!(rig.send(from, &response(b"...")), response(b"..."));
+                assert_eq!(rig.take_notices(), content(from, kind, 3, &[]));
+                rig.permissions = rig.permissions.without(needed);
+                assert_eq!(rig.send(from.other(), &request(id)), NOTHING);
+                assert_eq!(rig.denials(), [(from.other(), needed, None)]);
+            }
+        }
+    }
 }
 
 #[test]
@@ -170,7 +190,7 @@ fn when_the_target_begins_anew_old_requests_are_forgotten() {
     let ready = encode(ClipboardPdu::MonitorReady);
     assert_eq!(rig.send(Side::Target, &ready), ready);
     assert_eq!(rig.send(Side::Viewer, &response(b"late")), NOTHING);
-    assert_eq!(rig.send(Side::Target, &request(13)), NOTHING);
+    assert_eq!(rig.send(Side::Target, &request(0xc00a)), NOTHING);
 }
 
 #[test]
