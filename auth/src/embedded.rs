@@ -107,6 +107,16 @@ impl Store for Embedded {
         self.worker.run(Durability::Relaxed, move |tx| lockout::fail(tx, &keys, &policy, now)).await
     }
 
+    async fn forgive(
+        &self,
+        keys: &[AttemptKey],
+        policy: &LockoutPolicy,
+        _now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (keys, policy) = (keys.to_vec(), *policy);
+        self.worker.run(Durability::Relaxed, move |tx| lockout::forgive(tx, &keys, &policy)).await
+    }
+
     async fn locked(&self, keys: &[AttemptKey], now: Timestamp) -> Result<Option<Locked>, StoreError> {
         let keys = keys.to_vec();
         self.worker.run(Durability::Relaxed, move |tx| lockout::locked(tx, &keys, now)).await

@@ -3,23 +3,37 @@
 //! - [`Store`] is the state that the nodes of a gateway share, in terms of what is meant: a ticket is
 //!   claimed, an attempt is counted, a session is leased. [`Embedded`] keeps it in one SQLite file.
 //! - [`Tickets`] issues one-time secrets and redeems them, with lockout.
-//! - [`Passwords`] checks local users' passwords at a bounded cost.
+//! - [`Accounts`] are local users with passwords and second factors ([`Totp`]); [`Passwords`] bounds what checking
+//!   costs. [`Issuers`] are other identity providers with their tokens. Whoever logs in is an [`Identity`];
+//!   [`Logins`] takes whatever a client sends as its password.
 //! - [`decide`] turns facts and rules into a grant. It is a pure function.
 //!
 //! Nothing here reads a clock or a random source: both are arguments.
 
+mod accounts;
 mod crockford;
 mod embedded;
 mod id;
+mod identity;
+mod jwt;
+mod logins;
 mod password;
 mod rules;
 mod secret;
 mod store;
 mod tickets;
 mod timestamp;
+mod totp;
 
+pub use accounts::{Account, AccountRefusal, Accounts};
 pub use embedded::{Embedded, OpenError};
 pub use id::{Fence, InvalidId, SessionId, TicketId};
+pub use identity::{Identity, Method};
+pub use jwt::{
+    ClaimNames, FetchKeys, Issuer, IssuerSettings, Issuers, JwtRefusal, KeySet, KeySetError, Keys,
+    SigningAlgorithm, is_jwt,
+};
+pub use logins::{Entry, LoginRefusal, Logins};
 pub use password::{PasswordError, PasswordHash, Passwords, hash_password};
 pub use rules::{
     Decision, Denial, Facts, Grant, Requirement, Rule, Subject, TargetSelector, UnknownRequirement, decide,
@@ -36,3 +50,4 @@ pub use tickets::{
     Redeemed, Refusal, TicketPolicy, Tickets,
 };
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use totp::{Enrolment, Totp, TotpError};

@@ -81,6 +81,18 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Locked>, StoreError>;
 
+    /// Takes back what [`fail`](Store::fail) counted for an attempt that turned out right.
+    ///
+    /// For methods that take long to check: an attempt counts as a failure before it is looked at. Clears the
+    /// counts of addresses and identities, and takes one failure and the lock that it caused from the global
+    /// count.
+    async fn forgive(
+        &self,
+        keys: &[AttemptKey],
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// The lock with the latest end that any of `keys` is under, if any is.
     async fn locked(&self, keys: &[AttemptKey], now: Timestamp) -> Result<Option<Locked>, StoreError>;
 

@@ -20,6 +20,7 @@ pub(crate) fn check_tree(root: &Node, report: &mut Report) {
     listeners(root, report);
     viewer_security(root, report);
     roles(root, report);
+    issuers(root, report);
     for (index, target) in elements(root, "targets").enumerate() {
         target_tls(target, &format!("targets[{index}].tls"), report);
         target_security(target, &format!("targets[{index}].security"), report);
@@ -40,6 +41,12 @@ pub(crate) fn check_config(config: &Config, root: &Node, report: &mut Report) {
             let message = "this is not an argon2id hash; make one with `passerelle hash-password`";
             report.error(at, &format!("users[{index}].password_hash"), message);
         }
+    }
+    for (index, user) in config.users.iter().enumerate() {
+        let (Some(_), None) = (&user.totp, &user.password_hash) else { continue };
+        let at = elements(root, "users").nth(index).and_then(|user| user.get("totp")).unwrap_or(root).at;
+        let message = "a second factor goes with a password; add `password_hash`";
+        report.error(at, &format!("users[{index}].totp"), message);
     }
     durations(config, root, report);
     let sizes = &config.limits.clipboard;
@@ -63,8 +70,13 @@ fn name_of(node: &Node) -> Option<&str> {
 /// The node at a path of keys, or the nearest one above that exists.
 fn find<'a>(root: &'a Node, path: &str) -> &'a Node {
     let mut node = root;
-    for key in path.split('.') {
-        match node.get(key) {
+    for part in path.split('.') {
+        let (key, index) = part.split_once('[').unwrap_or((part, ""));
+        let element = |list: &'a Node| match index.trim_end_matches(']').parse::<usize>() {
+            Ok(index) => list.items().get(index),
+            Err(_) => Some(list),
+        };
+        match node.get(key).and_then(element) {
             Some(next) => node = next,
             None => break,
         }
@@ -171,6 +183,32 @@ fn own_tls(root: &Node, report: &mut Report) {
     let self_signed = tls.get("self_signed").is_some_and(|node| matches!(node.value, Value::Bool(true)));
     if let Err(error) = check_tls(tls.get("certificate").is_some(), tls.get("key").is_some(), self_signed) {
         report.error(tls.at, "tls", error.to_string());
+    }
+}
+
+fn issuers(root: &Node, report: &mut Report) {
+    let mut known: Vec<&str> = Vec::new();
+    for (index, issuer) in elements(root, "issuers").enumerate() {
+        let path = format!("issuers[{index}]");
+        match (issuer.get("jwks_url"), issuer.get("jwks_file")) {
+            _ if !matches!(issuer.value, Value::Map(_)) => {}
+            (None, None) => report.error(issuer.at, &path, "needs `jwks_url` or `jwks_file` for its keys"),
+            (Some(_), Some(file)) => {
+                let message = "is there beside `jwks_url`; keep one of the two";
+                report.error(file.at, &format!("{path}.jwks_file"), message);
+            }
+            _ => {}
+        }
+        if let (Some(file), None) = (issuer.get("ca_file"), issuer.get("jwks_url")) {
+            report.error(file.at, &format!("{path}.ca_file"), "says nothing without `jwks_url`");
+        }
+        let Some(node) = issuer.get("issuer") else { continue };
+        let Some(name) = node.text() else { continue };
+        if known.contains(&name) {
+            let message = format!("the issuer {} is there twice", quoted(name));
+            report.error(node.at, &format!("{path}.issuer"), message);
+        }
+        known.push(name);
     }
 }
 
@@ -317,6 +355,11 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
     ];
     let mut bounds: Vec<_> =
         bounds.map(|(key, found, least, most)| (key.to_owned(), found, least, most)).into();
+    for (index, issuer) in config.issuers.iter().enumerate() {
+        bounds.push((format!("issuers[{index}].longest_life"), issuer.longest_life, second, day));
+        let none = HumanDuration::from_secs(0);
+        bounds.push((format!("issuers[{index}].leeway"), issuer.leeway, none, HumanDuration::from_secs(300)));
+    }
     for (name, backoff) in [
         ("address", lockout.address.get()),
         ("technician", lockout.technician.get()),

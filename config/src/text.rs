@@ -43,6 +43,8 @@ pub(crate) fn read(text: &str, format: &str, base: &Path, resolver: &dyn Resolve
         format::PATH if text.is_empty() => Reading::Wrong("is an empty path".to_owned()),
         format::PATH => Reading::As(json!(base.join(text))),
         format::CERTIFICATE_FILE => certificate(text, base, resolver),
+        format::KEY_SET_FILE => key_set(text, base, resolver),
+        format::HTTPS_URL => https_url(text),
         format::SECRET => secret(text, base, resolver),
         _ if text.is_empty() => Reading::Wrong("is empty; write a value, or remove the key".to_owned()),
         _ => Reading::As(json!(text)),
@@ -113,6 +115,27 @@ fn certificate(text: &str, base: &Path, resolver: &dyn Resolver) -> Reading {
             Reading::As(json!({ "path": path, "pem": pem }))
         }
         Ok(_) => Reading::Wrong(format!("the file {shown} has no PEM certificate in it")),
+    }
+}
+
+fn key_set(text: &str, base: &Path, resolver: &dyn Resolver) -> Reading {
+    let path = base.join(text);
+    let shown = quoted(&path.to_string_lossy());
+    match resolver.file(&path).map(String::from_utf8) {
+        Err(error) => Reading::Wrong(format!("the file {shown} {error}")),
+        Ok(Ok(text)) if serde_json::from_str::<Json>(&text).is_ok_and(|json| json["keys"].is_array()) => {
+            Reading::As(json!({ "path": path, "json": text }))
+        }
+        Ok(_) => Reading::Wrong(format!("the file {shown} has no JSON Web Key Set in it")),
+    }
+}
+
+fn https_url(text: &str) -> Reading {
+    let host = text.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
+    let sound = !text.contains(|c: char| c.is_whitespace() || c.is_control()) && !text.contains('@');
+    match host {
+        Some(host) if sound && !host.is_empty() => Reading::As(json!(text)),
+        _ => Reading::Wrong(format!("{} is no URL of the form `https://host/path`", quoted(text))),
     }
 }
 

@@ -45,6 +45,7 @@ fn run(Cli { config, command }: Cli) -> Result<ExitCode, CliError> {
         Command::Recordings(command) => runtime()?.block_on(cli::recordings(command, &config)),
         Command::Audit(command) => runtime()?.block_on(cli::audit(command, &config)),
         Command::HashPassword(args) => cli::hash_password(&args),
+        Command::Totp(command) => cli::totp(&command),
         Command::Demo(args) => {
             let data_dir = args.data_dir.unwrap_or_else(demo_directory);
             let options = demo::Options { listen: args.vnc, data_dir };

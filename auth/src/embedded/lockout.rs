@@ -30,6 +30,30 @@ pub(super) fn count(
     keys.iter().try_for_each(|key| count_one(tx, key, policy, now))
 }
 
+/// Takes back a failure of each of `keys`.
+pub(super) fn forgive(
+    tx: &Transaction<'_>,
+    keys: &[AttemptKey],
+    policy: &LockoutPolicy,
+) -> Result<(), Failure> {
+    for key in keys {
+        match key {
+            AttemptKey::Address(_) | AttemptKey::Identity(_) => {
+                clear(tx, key)?;
+            }
+            AttemptKey::Global => {
+                let free = policy.global.free;
+                tx.prepare_cached(
+                    "UPDATE failures SET failures = max(failures - 1, 0), \
+                     locked_until = iif(failures - 1 <= ?2, failed_at, locked_until) WHERE key = ?1",
+                )?
+                .execute(params![key.to_string(), free])?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Clears the count of a key. Tells whether there was one.
 pub(super) fn clear(tx: &Transaction<'_>, key: &AttemptKey) -> Result<bool, Failure> {
     Ok(tx.prepare_cached("DELETE FROM failures WHERE key = ?1")?.execute([key.to_string()])? > 0)

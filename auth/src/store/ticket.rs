@@ -230,10 +230,14 @@ impl Login {
     /// `alice:front-desk@corp.example`. It says nothing here and is left out where the ticket's names have
     /// no such part.
     pub fn names(&self, ticket: &Ticket) -> bool {
-        let target = &self.target;
-        let without_domain = target.rsplit_once('@').map(|(target, _)| target);
-        self.technician.eq_ignore_ascii_case(&ticket.technician)
-            && (target.eq_ignore_ascii_case(&ticket.target)
-                || without_domain.is_some_and(|target| target.eq_ignore_ascii_case(&ticket.target)))
+        self.is_for(&ticket.technician, &ticket.target)
+    }
+
+    /// Whether these are the names of `technician` and `target`, as [`names`](Self::names) compares them.
+    pub fn is_for(&self, technician: &str, target: &str) -> bool {
+        let without_domain = self.target.rsplit_once('@').map(|(target, _)| target);
+        self.technician.eq_ignore_ascii_case(technician)
+            && (self.target.eq_ignore_ascii_case(target)
+                || without_domain.is_some_and(|name| name.eq_ignore_ascii_case(target)))
     }
 }

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Api, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Target, Tickets, Tls, User,
-    ViewerSecurity, Vnc,
+    Api, Issuer, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Target, Tickets, Tls,
+    User, ViewerSecurity, Vnc,
 };
 use crate::values::{FilePath, ListenAddresses};
 
@@ -39,6 +39,9 @@ pub struct Config {
     /// The technicians.
     #[serde(default)]
     pub users: Vec<User>,
+    /// Identity providers whose tokens technicians may log in with.
+    #[serde(default)]
+    pub issuers: Vec<Issuer>,
     /// The machines that technicians are let through to.
     #[serde(default)]
     pub targets: Vec<Target>,

@@ -2,6 +2,7 @@
 
 mod api;
 mod config;
+mod issuer;
 mod limits;
 mod log;
 mod people;
@@ -13,6 +14,7 @@ mod vnc;
 
 pub use api::{Api, Roles, Scope, ServiceAccount, UnknownScope};
 pub use config::{Config, Listen, Store};
+pub use issuer::{Claims, Issuer, KeySetFile, SecondFactorClaim, SigningAlgorithm};
 pub use limits::{
     AddressBackoff, Backoff, ClipboardSizes, GlobalBackoff, Limits, Lockout, TechnicianBackoff, Tickets,
 };

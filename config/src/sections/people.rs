@@ -24,6 +24,10 @@ pub struct User {
     /// Argon2id hash of a password, as `passerelle hash-password` prints it. Not needed for tickets.
     #[serde(default)]
     pub password_hash: Option<Secret>,
+    /// The second factor, as `passerelle totp enroll` writes it. Its code is then part of every login with the
+    /// password.
+    #[serde(default)]
+    pub totp: Option<Secret>,
 }
 
 /// Grants permissions on targets to technicians.

@@ -22,6 +22,8 @@ pub(crate) mod format {
     pub(crate) const CERTIFICATE_FILE: &str = "certificate-file";
     pub(crate) const DURATION: &str = "duration-with-units";
     pub(crate) const FINGERPRINT: &str = "sha256-fingerprint";
+    pub(crate) const HTTPS_URL: &str = "https-url";
+    pub(crate) const KEY_SET_FILE: &str = "key-set-file";
     pub(crate) const LISTEN_ADDRESS: &str = "listen-address";
     pub(crate) const NAME: &str = "name";
     pub(crate) const PATH: &str = "path";

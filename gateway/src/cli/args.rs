@@ -9,6 +9,8 @@ use passerelle_config::{HostPort, HumanDuration};
 use passerelle_desktop::Permission;
 use passerelle_recorder::{Lane, PublicKey};
 
+use super::TotpCommand;
+
 /// A gateway for remote support.
 ///
 /// Technicians keep the RDP client or VNC viewer that they have, and the machines that they help keep the
@@ -139,6 +141,10 @@ Examples:
   (umask 077; passerelle hash-password > /etc/passerelle/alice.hash)
   printf '%s\\n' \"$PASSWORD\" | passerelle hash-password")]
     HashPassword(HashPasswordArgs),
+
+    /// Give technicians a second factor.
+    #[command(subcommand)]
+    Totp(TotpCommand),
 
     /// Show the gateway at work with a desktop of its own.
     ///

@@ -13,6 +13,7 @@ mod recordings;
 mod sessions;
 mod table;
 mod ticket;
+mod totp;
 
 pub(crate) use args::{
     AuditCommand, Cli, Command, HashPasswordArgs, Json, RdpFileArgs, RecordingsCommand, SessionsCommand,
@@ -30,3 +31,4 @@ pub(crate) use rdp_file::run as rdp_file;
 pub(crate) use recordings::run as recordings;
 pub(crate) use sessions::run as sessions;
 pub(crate) use ticket::run as ticket;
+pub(crate) use totp::{TotpCommand, run as totp};

@@ -198,3 +198,19 @@ pub(crate) async fn is_listed_and_cleared(fixture: Fixture) {
     assert_eq!(fail(store, &[here()], at(1)).await, None, "the count begins anew");
     assert!(is_locked(store, alice(), at(2)).await, "others stay locked");
 }
+
+pub(crate) async fn takes_back_what_was_right(fixture: Fixture) {
+    let store = fixture.store();
+    let keys = [here(), alice(), AttemptKey::Global];
+    for second in 0..20 {
+        assert_eq!(fail(store, &keys, at(second)).await, None, "after {second} right ones");
+        store.forgive(&keys, &POLICY, at(second)).await.unwrap();
+    }
+    // The global count holds what was wrong before, and no more.
+    for second in 20..25 {
+        assert_eq!(fail(store, &[AttemptKey::Global], at(second)).await, None);
+    }
+    assert!(fail(store, &[AttemptKey::Global], at(25)).await.is_some());
+    store.forgive(&keys, &POLICY, at(25)).await.unwrap();
+    assert!(!is_locked(store, AttemptKey::Global, at(25)).await, "the lock was that one's");
+}

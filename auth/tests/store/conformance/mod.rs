@@ -93,6 +93,7 @@ macro_rules! conformance {
                 a_race_gets_no_more_answers_than_a_row
                 a_clock_set_back_frees
                 is_listed_and_cleared
+                takes_back_what_was_right
             }
             leases {
                 ends_unless_renewed
