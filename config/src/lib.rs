@@ -27,11 +27,11 @@ pub use places::Places;
 pub use resolver::{FileError, Resolver, SystemResolver};
 pub use schema::schema;
 pub use sections::{
-    AddressBackoff, Api, Backoff, CertificatePolicy, ClipboardSizes, Config, Credentials, GlobalBackoff,
-    Issuer, KeySetFile, Keystrokes, Limits, Listen, Lockout, Log, LogFormat, LogLevel, Protocol, Rdp,
-    RdpSecurity, Recording, RecordingPolicy, Requirement, Roles, Rule, Scope, ServiceAccount, Store, Target,
-    TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User,
-    ViewerSecurity, Vnc,
+    AddressBackoff, Api, Backoff, CertificatePolicy, Claims, ClipboardSizes, Config, Credentials,
+    GlobalBackoff, Issuer, KeySetFile, Keystrokes, Limits, Listen, Lockout, Log, LogFormat, LogLevel,
+    Protocol, Rdp, RdpSecurity, Recording, RecordingPolicy, Requirement, Roles, Rule, Scope,
+    SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store, Target, TargetSecurity, TargetSelector,
+    TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc,
 };
 pub use values::{
     AddressError, ByteSize, CertificateFile, DurationError, Fingerprint, FingerprintError, HostPort,

@@ -7,7 +7,7 @@ use crate::{AccountRefusal, JwtRefusal, Refusal, Ticket};
 pub enum LoginRefusal {
     /// What was presented is no ticket that could be used.
     #[error(transparent)]
-    Ticket(#[from] Refusal),
+    Ticket(Box<Refusal>),
     /// What was presented is no password of the user.
     #[error(transparent)]
     Account(#[from] AccountRefusal),
@@ -25,10 +25,16 @@ pub enum LoginRefusal {
     },
 }
 
+impl From<Refusal> for LoginRefusal {
+    fn from(refusal: Refusal) -> Self {
+        Self::Ticket(Box::new(refusal))
+    }
+}
+
 impl LoginRefusal {
     /// What the technician is told. The same for every refusal that depends on what was presented, so that it
     /// does not help guessing.
-    pub const fn for_technician(&self) -> &'static str {
+    pub fn for_technician(&self) -> &'static str {
         match self {
             Self::Ticket(refusal) => refusal.for_technician(),
             Self::Account(refusal) => refusal.for_technician(),
@@ -41,7 +47,7 @@ impl LoginRefusal {
     }
 
     /// A word for the audit log that stays the same from version to version.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Ticket(refusal) => refusal.code(),
             Self::Account(refusal) => refusal.code(),
@@ -52,27 +58,22 @@ impl LoginRefusal {
     }
 
     /// Whether what was presented was not looked at after too many failures.
-    pub const fn is_locked(&self) -> bool {
-        matches!(
-            self,
-            Self::Ticket(Refusal::Locked(_))
-                | Self::Account(AccountRefusal::Locked(_))
-                | Self::Token(JwtRefusal::Locked(_))
-        )
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Account(AccountRefusal::Locked(_)) | Self::Token(JwtRefusal::Locked(_)))
+            || matches!(self, Self::Ticket(refusal) if matches!(**refusal, Refusal::Locked(_)))
     }
 
     /// Whether nothing can be said about what was presented, because something else failed.
-    pub const fn is_failure(&self) -> bool {
+    pub fn is_failure(&self) -> bool {
         matches!(
             self,
-            Self::Ticket(Refusal::Store(_))
-                | Self::Account(AccountRefusal::Store(_))
+            Self::Account(AccountRefusal::Store(_))
                 | Self::Token(JwtRefusal::Store(_) | JwtRefusal::NoKeys { .. })
-        )
+        ) || matches!(self, Self::Ticket(refusal) if matches!(**refusal, Refusal::Store(_)))
     }
 
     /// The ticket whose secret was presented, if it is known.
-    pub const fn ticket(&self) -> Option<&Ticket> {
+    pub fn ticket(&self) -> Option<&Ticket> {
         match self {
             Self::Ticket(refusal) => refusal.ticket(),
             Self::Departed { ticket } => Some(ticket),
