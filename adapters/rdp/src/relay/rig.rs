@@ -24,13 +24,24 @@ pub(super) type Played = (Vec<Vec<u8>>, Vec<Notice>, Vec<(Side, Vec<u8>)>);
 pub(super) struct Mistreatment {
     /// A bit for each permission.
     permissions: u32,
-    /// For each message the bytes that are changed, the length of its chunks, and 0 if the other side sends it.
-    messages: Vec<(Vec<(Index, u8)>, usize, u8)>,
+    messages: Vec<Mistreated>,
+}
+
+/// What is done to a message.
+#[derive(Debug)]
+struct Mistreated {
+    /// Which bytes are changed to what.
+    edits: Vec<(Index, u8)>,
+    /// The length of its chunks.
+    len: usize,
+    from_wrong_side: bool,
 }
 
 pub(super) fn mistreatment() -> impl Strategy<Value = Mistreatment> {
     let edits = vec((any::<Index>(), any::<u8>()), 0..3);
-    (any::<u32>(), vec((edits, 1..4000_usize, 0..20_u8), 1..60))
+    let message = (edits, 1..4000_usize, prop::bool::weighted(0.05))
+        .prop_map(|(edits, len, from_wrong_side)| Mistreated { edits, len, from_wrong_side });
+    (any::<u32>(), vec(message, 1..60))
         .prop_map(|(permissions, messages)| Mistreatment { permissions, messages })
 }
 
@@ -173,11 +184,13 @@ impl<F: ChannelFilter> Rig<F> {
         let Mistreatment { permissions, messages } = mistreatment;
         self.permissions =
             Permission::ALL.iter().copied().filter(|which| permissions >> *which as u32 & 1 != 0).collect();
-        for ((from, mut message), (edits, len, swap)) in session.into_iter().cycle().zip(messages) {
+        for ((from, mut message), Mistreated { edits, len, from_wrong_side }) in
+            session.into_iter().cycle().zip(messages)
+        {
             for (at, byte) in edits {
                 *at.get_mut(&mut message) = byte;
             }
-            let from = if swap == 0 { from.other() } else { from };
+            let from = if from_wrong_side { from.other() } else { from };
             // The peer that broke the protocol would be gone.
             let _ = self.try_send(from, &message, len);
         }
