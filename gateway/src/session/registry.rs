@@ -280,7 +280,7 @@ mod tests {
     #[tokio::test]
     async fn a_change_of_permissions_waits_for_an_active_session() {
         let entry = Arc::new(entry());
-        let view = Permissions::NONE.with(passerelle_desktop::Permission::View);
+        let view = Permissions::NONE.with(Permission::View);
         entry.permit(view).await;
         assert_eq!(entry.view(Timestamp::from_millis(0)).permissions, view);
 
