@@ -5,6 +5,7 @@ use ironrdp_egfx::client::{GraphicsPipelineClient, GraphicsPipelineHandler};
 use ironrdp_egfx::decode::H264Decoder;
 use ironrdp_graphics::zgfx;
 
+use super::effort::Effort;
 use super::screen::Screen;
 use super::share::Reader;
 use super::skipped::{Part, Tally};
@@ -25,6 +26,7 @@ pub(super) struct Graphics {
     decompressor: zgfx::Decompressor,
     client: GraphicsPipelineClient,
     h264: bool,
+    effort: Effort,
     /// Something could not be decompressed: what builds on it would be wrong.
     lost: bool,
 }
@@ -40,6 +42,7 @@ impl Graphics {
         Self {
             decompressor: zgfx::Decompressor::new(),
             h264: decoder.is_some(),
+            effort: Effort::default(),
             client: GraphicsPipelineClient::new(Box::new(Unheard), decoder),
             lost: false,
         }
@@ -56,6 +59,7 @@ impl Graphics {
             self.lost = true;
             return tally.add(Part::History);
         }
+        self.effort.begin();
         let mut rest = commands.as_slice();
         while !rest.is_empty() {
             let Some((command, after)) = split_command(rest) else {
@@ -72,7 +76,7 @@ impl Graphics {
     }
 
     /// Whether a command may go to its decoder.
-    fn look(&self, command: &[u8]) -> Result<(), Part> {
+    fn look(&mut self, command: &[u8]) -> Result<(), Part> {
         let mut reader = Reader(command);
         let kind = reader.u16().ok_or(Part::Malformed)?;
         let mut body = Reader(command.get(HEADER..).unwrap_or_default());
@@ -94,12 +98,15 @@ impl Graphics {
                     && top < bottom
                     && u32::from(right) <= covered(surface.width)
                     && u32::from(bottom) <= covered(surface.height);
-                if within { Ok(()) } else { Err(Part::Undecodable) }
+                if !within {
+                    return Err(Part::Undecodable);
+                }
             }
             // The slots that it fills are filled from the viewer's disk.
-            CACHE_IMPORT_REPLY if body.u16().ok_or(Part::Malformed)? > 0 => Err(Part::CacheImport),
-            _ => Ok(()),
+            CACHE_IMPORT_REPLY if body.u16().ok_or(Part::Malformed)? > 0 => return Err(Part::CacheImport),
+            _ => {}
         }
+        if self.effort.spend(kind, command, &self.client) { Ok(()) } else { Err(Part::Excessive) }
     }
 
     fn execute(&mut self, command: &[u8], tally: &mut Tally) {

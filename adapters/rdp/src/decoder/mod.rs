@@ -22,6 +22,7 @@
 mod bulk;
 mod channel;
 mod dynamic;
+mod effort;
 mod fast_path;
 mod graphics;
 mod screen;

@@ -14,6 +14,8 @@ pub enum Part {
     History,
     /// A message that is longer than what is put together, 64 MiB.
     TooLong,
+    /// A command of the graphics pipeline in a message whose commands write many times more than a desktop.
+    Excessive,
     /// Drawing orders (MS-RDPEGDI).
     Orders,
     /// A surface command with the codec of this number (MS-RDPBCGR 2.2.9.2.1.1, `codecID`).
@@ -37,6 +39,7 @@ impl fmt::Display for Part {
             Self::Undecodable => "undecodable updates",
             Self::History => "compressed data whose history is lost",
             Self::TooLong => "messages that are too long",
+            Self::Excessive => "commands that write too much",
             Self::Orders => "drawing orders",
             Self::SurfaceCodec(codec) => return write!(f, "surface commands with the codec {codec}"),
             Self::H264 => "H.264 updates",

@@ -302,6 +302,35 @@ fn a_broken_command_does_not_take_the_others_along() {
 }
 
 #[test]
+fn commands_that_write_too_much_are_left_out() {
+    let mut decoder = decoder();
+    feed(&mut decoder, &create_graphics(7)).unwrap();
+    feed(&mut decoder, &graphics(7, &pipeline())).unwrap();
+    // Another surface, put into the cache, and each way to write all of it 40 times.
+    let (width, height) = (4096, 1024);
+    let rect = [0, 0, width, height];
+    let mut create = fields(&[2, width, height]);
+    create.push(0x20);
+    let mut fill = fields(&[2, 0, 0, 40]);
+    fill.extend(fields(&rect.repeat(40)));
+    let points = [40].into_iter().chain([0; 80]);
+    let copy: Vec<u16> = [2, 2].into_iter().chain(rect).chain(points.clone()).collect();
+    let cache: Vec<u16> = [2, 1, 0, 0, 0, 5].into_iter().chain(rect).collect();
+    let from_cache: Vec<u16> = [5, 2].into_iter().chain(points).collect();
+    let mut commands = vec![
+        (0x09, create),
+        (0x04, fill),
+        (0x05, fields(&copy)),
+        (0x06, fields(&cache)),
+        (0x07, fields(&from_cache)),
+    ];
+    commands.extend(frame(0x0011_2233));
+    feed(&mut decoder, &graphics(7, &commands)).unwrap();
+    assert_eq!(decoder.skipped(), count(Part::Excessive, 3));
+    assert_drawn(&decoder, 0x0011_2233);
+}
+
+#[test]
 fn messages_are_put_together_and_bounded() {
     let mut decoder = decoder();
     feed(&mut decoder, &create_graphics(7)).unwrap();
