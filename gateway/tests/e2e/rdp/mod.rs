@@ -9,3 +9,4 @@ mod rendering;
 mod resize;
 mod secrets;
 mod sessions;
+mod sound;
