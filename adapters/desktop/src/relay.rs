@@ -59,7 +59,7 @@ pub trait Relay: Send {
     fn take_injection(&mut self, to: Side) -> Option<Vec<u8>>;
 
     /// What is said to the viewer, between two messages, before the gateway ends the session by itself. Nothing
-    /// where the protocol has no words for it; the connection is then just closed.
+    /// where the protocol has no words for it, or the target has said all; the connection is then just closed.
     fn farewell(&mut self, why: Farewell) -> Option<Vec<u8>> {
         let _ = why;
         None
@@ -82,7 +82,7 @@ pub trait Relay: Send {
     }
 }
 
-/// Why the gateway ends a session by itself, as far as the viewer is told.
+/// Why a session ends, as far as the gateway tells the viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Farewell {
     /// Somebody ended it.
@@ -95,6 +95,8 @@ pub enum Farewell {
     Failed,
     /// The same viewer goes on in another connection.
     Replaced,
+    /// The target is gone.
+    TargetLost,
 }
 
 /// What becomes of the bytes at the front of a side's buffer.

@@ -196,7 +196,11 @@ where
         let last_words = async {
             to_viewer.write_all(&downward.rest()).await?;
             to_viewer.write_all(&words).await?;
-            to_viewer.flush().await
+            to_viewer.shutdown().await?;
+            // A connection that is closed before all that came was read is reset, and the words may be lost.
+            let mut unheard = [0; 4096];
+            while from_viewer.read(&mut unheard).await? > 0 {}
+            io::Result::Ok(())
         };
         // A viewer that does not listen is not waited for.
         timeout(LAST_WORDS, last_words).await.ok();

@@ -42,24 +42,21 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    /// What the viewer is told, where it is the gateway that ends the session and the viewer still listens.
+    /// What the viewer is told, where it is not the viewer that ends the session and it still listens.
     pub(crate) fn farewell(&self) -> Option<Farewell> {
         match self {
             Self::Killed { .. } => Some(Farewell::Ended),
             Self::Idle => Some(Farewell::Idle),
             Self::TooLong => Some(Farewell::TooLong),
             Self::Reconnected => Some(Farewell::Replaced),
-            Self::TargetFailed { .. }
-            | Self::TargetViolation { .. }
+            Self::TargetClosed | Self::TargetFailed { .. } => Some(Farewell::TargetLost),
+            Self::TargetViolation { .. }
             | Self::ViewerViolation { .. }
             | Self::Shutdown
             | Self::RecordingFailed { .. }
             | Self::LeaseLost { .. }
             | Self::Internal { .. } => Some(Farewell::Failed),
-            Self::ViewerClosed
-            | Self::TargetClosed
-            | Self::ViewerFailed { .. }
-            | Self::TargetRefused { .. } => None,
+            Self::ViewerClosed | Self::ViewerFailed { .. } | Self::TargetRefused { .. } => None,
         }
     }
 

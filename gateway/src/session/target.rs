@@ -43,7 +43,11 @@ pub(crate) enum Refused {
 impl Refused {
     /// Whether the target broke the protocol, rather than that it cannot or will not have us.
     pub(crate) fn is_violation(&self) -> bool {
-        matches!(self, Self::Vnc(error) if error.kind() == passerelle_vnc::target::TargetFailure::Violation)
+        match self {
+            Self::Vnc(error) => error.kind() == passerelle_vnc::target::TargetFailure::Violation,
+            Self::Rdp(error) => error.kind() == passerelle_rdp::target::TargetFailure::Violation,
+            _ => false,
+        }
     }
 }
 

@@ -317,7 +317,10 @@ impl Relay for RdpRelay {
     }
 
     fn farewell(&mut self, why: Farewell) -> Option<Vec<u8>> {
-        farewell::farewell(why, self.io.share_id(), self.legs.address(Side::Viewer, Place::Io)?)
+        if why == Farewell::TargetLost && self.io.is_over() {
+            return None;
+        }
+        farewell::farewell(why, &self.io, self.legs.address(Side::Viewer, Place::Io)?)
     }
 
     fn set_permissions(&mut self, permissions: Permissions) {

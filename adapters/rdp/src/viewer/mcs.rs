@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::opening::Chosen;
 use super::{ViewerError, info};
-use crate::error_info::{SERVER, set_error_info};
+use crate::error_info::{SERVER, VALID_CLIENT, set_error_info};
 use crate::wire::{read_tpkt, x224};
 use crate::{Channels, ClientHello, ClientInfo};
 
@@ -123,15 +123,6 @@ pub(super) async fn dismiss<S: AsyncRead + AsyncWrite + Unpin>(
     let ultimatum = DisconnectProviderUltimatum::from_reason(reason);
     send(transport, McsMessage::DisconnectProviderUltimatum(ultimatum)).await
 }
-
-/// License Error PDU - Valid Client (MS-RDPBCGR 2.2.1.12) with its security header.
-const VALID_CLIENT: [u8; 20] = [
-    0x80, 0x00, 0x00, 0x00, // SEC_LICENSE_PKT
-    0xFF, 0x03, 0x10, 0x00, // ERROR_ALERT, PREAMBLE_VERSION_3_0, 16 bytes
-    0x07, 0x00, 0x00, 0x00, // STATUS_VALID_CLIENT
-    0x02, 0x00, 0x00, 0x00, // ST_NO_TRANSITION
-    0x04, 0x00, 0x00, 0x00, // BB_ERROR_BLOB, empty
-];
 
 async fn indicate<S: AsyncRead + AsyncWrite + Unpin>(
     transport: &mut Transport<S>,

@@ -87,6 +87,10 @@ fn a_target_that_dies_ends_the_session_and_seals_the_recording() {
         let (mut target, gateway, mut viewer) = session(lab, Rdp::XfreerdpTls(&[]), Server::Weston, "")?;
         target.server().ok_or("Weston has no process")?.signal("KILL")?;
         wait_client(&mut viewer, Duration::from_secs(5))?;
+        let said = lab.log_of("xfreerdp")?;
+        if !said.contains("ERRINFO_CB_DESTINATION_NOT_FOUND") {
+            return Err(format!("the technician is not told that the target is gone: {said}"));
+        }
         gateway.wait_idle()?;
         gateway.verify_recording()?;
         gateway.expect_audit(&["session.started", "session.ended"])

@@ -42,7 +42,7 @@ pub(super) struct Io {
     desktop: Option<(u16, u16)>,
     /// Whether the viewer itself wants no output at present.
     viewer_suppresses: bool,
-    /// Whether the target gave a reason for the end.
+    /// Whether a peer gave a reason for the end.
     reason_given: bool,
     /// The viewer's history, if it compresses. No client is known to; large, so made when needed.
     viewer_history: Option<Box<BulkCompressor>>,
@@ -83,6 +83,16 @@ impl Io {
     /// The permission that needs a new connection, should it come.
     pub(super) fn missed(&self) -> Option<Permission> {
         self.apps_withheld.then_some(Permission::RemoteApps)
+    }
+
+    /// Whether the target has ended licensing.
+    pub(super) const fn is_licensed(&self) -> bool {
+        self.licensed
+    }
+
+    /// Whether one of the peers has said that it ends the session.
+    pub(super) const fn is_over(&self) -> bool {
+        self.reason_given
     }
 
     /// Decides about user data in the I/O channel.

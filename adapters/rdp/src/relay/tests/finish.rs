@@ -43,3 +43,53 @@ fn what_is_under_way_is_told_once_at_the_end() {
         assert_eq!(files(notices), [told]);
     }
 }
+
+/// The codes of Set Error Info among what is said, and how many messages there are in all.
+fn said(words: &[u8]) -> (Vec<u32>, usize) {
+    let mut codes = vec![];
+    let (mut rest, mut count) = (words, 0);
+    while !rest.is_empty() {
+        let len = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
+        if let McsMessage::SendDataIndication(data) =
+            ironrdp_core::decode::<X224<McsMessage<'_>>>(&rest[..len]).unwrap().0
+            && data.user_data.get(14) == Some(&47)
+        {
+            codes.push(u32::from_le_bytes(data.user_data[18..22].try_into().unwrap()));
+        }
+        rest = &rest[len..];
+        count += 1;
+    }
+    (codes, count)
+}
+
+#[test]
+fn the_viewer_is_told_why_it_is_over() {
+    for (why, code) in [
+        (Farewell::Ended, 0x1),
+        (Farewell::Idle, 0x3),
+        (Farewell::TooLong, 0x4),
+        (Farewell::Replaced, 0x5),
+        (Farewell::Failed, 0xb),
+        (Farewell::TargetLost, 0x400),
+    ] {
+        let words = Pair::active(settings()).relay.farewell(why).unwrap();
+        assert_eq!(said(&words), (vec![code], 2), "{why:?}");
+    }
+}
+
+/// Clients look for licensing first.
+#[test]
+fn before_the_license_the_viewer_gets_that_too() {
+    let mut relay = RdpRelay::new(settings());
+    let words = relay.farewell(Farewell::TargetLost).unwrap();
+    assert_eq!(said(&words), (vec![0x400], 3));
+    assert!(words.windows(20).any(|window| window == license_valid()));
+}
+
+#[test]
+fn a_target_that_has_said_good_bye_is_not_lost() {
+    let mut pair = Pair::active(settings());
+    pair.target_sends(&[3, 0, 0, 9, 2, 0xf0, 0x80, 0x21, 0x80]).unwrap();
+    assert_eq!(pair.relay.farewell(Farewell::TargetLost), None);
+    assert!(pair.relay.farewell(Farewell::Ended).is_some());
+}
