@@ -14,6 +14,8 @@ pub struct NlaCandidates {
     login: Result<Login, LoginError>,
     secrets: Vec<Secret>,
     ids: Vec<TicketId>,
+    /// How many of them are open; they come first.
+    open: usize,
 }
 
 impl NlaCandidates {
@@ -21,6 +23,12 @@ impl NlaCandidates {
     /// typed, so each is to be tried in lower case too.
     pub fn secrets(&self) -> &[Secret] {
         &self.secrets
+    }
+
+    /// Whether the client could have used the ticket at `index` when they were looked up: for the first time,
+    /// or for coming back. To redeem another is a replay, and refused.
+    pub fn is_open(&self, index: usize) -> bool {
+        index < self.open
     }
 }
 
@@ -57,12 +65,14 @@ impl Tickets {
         // The sort is stable: of the same kind the newest stay first.
         candidates.reverse();
         candidates.sort_by_key(|candidate| !candidate.is_open_to(address, now));
-        let opened = candidates
+        let unsealed: Vec<_> = candidates
             .iter()
-            .filter_map(|candidate| Some((self.keys.open(candidate)?.ticket, candidate.id)))
-            .take(MOST_CANDIDATES);
-        let (secrets, ids) = opened.unzip();
-        Ok(NlaCandidates { login, secrets, ids })
+            .filter_map(|candidate| Some((self.keys.open(candidate)?.ticket, candidate)))
+            .take(MOST_CANDIDATES)
+            .collect();
+        let open = unsealed.iter().filter(|(_, candidate)| candidate.is_open_to(address, now)).count();
+        let (secrets, ids) = unsealed.into_iter().map(|(secret, candidate)| (secret, candidate.id)).unzip();
+        Ok(NlaCandidates { login, secrets, ids, open })
     }
 
     /// Redeems the ticket whose secret was proved: the one at `index` of [`NlaCandidates::secrets`].

@@ -391,6 +391,14 @@ async fn nla_candidates_are_few_and_the_usable_ones_first() {
     let secrets: Vec<_> = candidates.secrets().iter().map(|secret| secret.expose().to_owned()).collect();
     assert_eq!(secrets.len(), 8);
     assert!(newest.iter().all(|secret| secrets[..4].contains(secret)), "the usable ones come first");
+    let is_open: Vec<_> = (0..9).map(|index| candidates.is_open(index)).collect();
+    assert_eq!(is_open, [true, true, true, true, false, false, false, false, false]);
+    // Whoever used them may come back within seconds, and nobody else.
+    let candidates = tickets.candidates_for("alice:front-desk", here(), at(5)).await.unwrap();
+    assert!(candidates.is_open(7));
+    let elsewhere = "198.51.100.1".parse().unwrap();
+    let candidates = tickets.candidates_for("alice:front-desk", elsewhere, at(5)).await.unwrap();
+    assert!(candidates.is_open(3) && !candidates.is_open(4));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("passerelle-transport", &[]),
     ("passerelle-vnc", &["passerelle-desktop", "passerelle-rfb", "passerelle-transport"]),
     ("passerelle-rdp", &["passerelle-desktop", "passerelle-transport"]),
+    ("passerelle-rdp-peers", &["passerelle-transport"]),
     ("passerelle-config", &["passerelle-desktop"]),
     ("passerelle-auth", &["passerelle-desktop"]),
     ("passerelle-recorder", &["passerelle-desktop"]),

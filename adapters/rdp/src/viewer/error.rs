@@ -55,9 +55,6 @@ pub enum ViewerError {
     /// The viewer broke CredSSP, or wants it in a way that is not supported.
     #[error("Network Level Authentication failed: {0}")]
     CredSsp(#[from] CredSspViolation),
-    /// No candidate is what the viewer's user entered. The viewer was told so.
-    #[error("the viewer's secret is wrong")]
-    WrongSecret,
     /// A message that cannot be read.
     #[error("the viewer's {pdu} is malformed: {reason}")]
     Malformed {
@@ -91,6 +88,20 @@ pub enum ViewerError {
 }
 
 impl ViewerError {
+    /// Whether the viewer broke the protocol, rather than that it left or was left.
+    pub const fn is_violation(&self) -> bool {
+        !matches!(
+            self,
+            Self::Closed
+                | Self::Io(_)
+                | Self::Tls(_)
+                | Self::NoCommonSecurity { .. }
+                | Self::Disconnected
+                | Self::Unanswered
+                | Self::Answer(_)
+        )
+    }
+
     /// Of reading or writing.
     pub(super) fn io(error: io::Error) -> Self {
         if is_close(&error) { Self::Closed } else { Self::Io(error) }

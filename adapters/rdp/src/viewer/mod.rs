@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 pub use self::error::ViewerError;
 pub use self::login::LoginName;
-pub use self::nla::{CredSspViolation, Nla};
+pub use self::nla::{CredSspViolation, Match, Nla};
 pub use self::proven::{Proven, ViewerFacts, ViewerLeg};
 pub use self::refusal::RdpRefusal;
 

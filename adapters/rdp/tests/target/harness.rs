@@ -1,15 +1,11 @@
 //! What the tests share: certificates, what a viewer says, and the client's end.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use ironrdp_core::encode_vec;
 use ironrdp_pdu::gcc::{
-    ChannelDef, ChannelName, ChannelOptions, ClientCoreData, ClientCoreOptionalData,
-    ClientEarlyCapabilityFlags, ClientGccBlocks, ClientMessageChannelData, ClientNetworkData,
-    ClientSecurityData, ColorDepth, ConnectionType, HighColorDepth, KeyboardType, MultiTransportChannelData,
-    MultiTransportFlags, RdpVersion, SecureAccessSequence, SupportedColorDepths,
+    ClientCoreOptionalData, ClientEarlyCapabilityFlags, ConnectionType, MultiTransportChannelData,
+    MultiTransportFlags,
 };
 use ironrdp_pdu::mcs::ConnectInitial;
 use ironrdp_pdu::nego::SecurityProtocol;
@@ -23,12 +19,11 @@ use passerelle_rdp::target::{
     self, ConnectOptions, TargetCredentials, TargetError, TargetLeg, TargetSecurity, TargetSettings,
 };
 use passerelle_rdp::{ClientHello, ClientInfo};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PublicKeyData};
-use rustls::RootCertStore;
-use rustls::pki_types::PrivateKeyDer;
+use passerelle_rdp_peers::{client_blocks, now};
 use tokio::io::DuplexStream;
 
-use crate::script::{Script, Seen, serve};
+pub(crate) use passerelle_rdp_peers::target::*;
+pub(crate) use passerelle_rdp_peers::{Certified, encoded};
 
 pub(crate) const NAME: &str = "front-desk.example";
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -36,38 +31,8 @@ pub(crate) const TICKET: &str = "7K2M-9QXZ-4HTW-PN6B";
 /// The viewer's right to come back to a session.
 pub(crate) const COOKIE: [u8; 28] = [0xc5; 28];
 
-/// A second in 2030, within the validity that rcgen gives by default (1975 to 4096).
-pub(crate) fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000)
-}
-
-/// A server certificate and the authority that issued it.
-pub(crate) struct Certified {
-    pub(crate) config: Arc<rustls::ServerConfig>,
-    pub(crate) public_key: Vec<u8>,
-    pub(crate) roots: Arc<RootCertStore>,
-}
-
 pub(crate) fn certified() -> Certified {
-    let mut authority = CertificateParams::new([]).unwrap();
-    authority.distinguished_name.push(DnType::CommonName, "Authority");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([NAME.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    Certified { config: Arc::new(config), public_key: key.der_bytes().to_vec(), roots: Arc::new(roots) }
+    Certified::new(NAME)
 }
 
 pub(crate) fn settings(certified: &Certified) -> TargetSettings {
@@ -93,53 +58,21 @@ pub(crate) const OPTIONS: ConnectOptions = ConnectOptions { message_channel: tru
 
 /// What a viewer says that wants NLA, two channels, a message channel and UDP.
 pub(crate) fn client_hello() -> ClientHello {
-    let channel = |name: &'static [u8; 8]| ChannelDef {
-        name: ChannelName::from_static(name),
-        options: ChannelOptions::INITIALIZED,
+    let early = ClientEarlyCapabilityFlags::VALID_CONNECTION_TYPE
+        | ClientEarlyCapabilityFlags::SUPPORT_ERR_INFO_PDU
+        | ClientEarlyCapabilityFlags::WANT_32_BPP_SESSION
+        | ClientEarlyCapabilityFlags::SUPPORT_NET_CHAR_AUTODETECT
+        | ClientEarlyCapabilityFlags::SUPPORT_HEART_BEAT_PDU;
+    let mut blocks = client_blocks(&["rdpdr", "cliprdr"], early);
+    blocks.core.client_name = "technician".into();
+    blocks.core.optional_data = ClientCoreOptionalData {
+        dig_product_id: Some(String::new()),
+        connection_type: Some(ConnectionType::Lan),
+        server_selected_protocol: Some(SecurityProtocol::HYBRID),
+        ..blocks.core.optional_data
     };
-    let blocks = ClientGccBlocks {
-        core: ClientCoreData {
-            version: RdpVersion::V10_12,
-            desktop_width: 1280,
-            desktop_height: 720,
-            color_depth: ColorDepth::Bpp8,
-            sec_access_sequence: SecureAccessSequence::Del,
-            keyboard_layout: 0x409,
-            client_build: 2600,
-            client_name: "technician".into(),
-            keyboard_type: KeyboardType::IBM_ENHANCED,
-            keyboard_subtype: 0,
-            keyboard_functional_keys_count: 12,
-            ime_file_name: String::new(),
-            optional_data: ClientCoreOptionalData {
-                post_beta2_color_depth: Some(ColorDepth::Bpp8),
-                client_product_id: Some(1),
-                serial_number: Some(0),
-                high_color_depth: Some(HighColorDepth::Bpp24),
-                supported_color_depths: Some(SupportedColorDepths::BPP32 | SupportedColorDepths::BPP24),
-                early_capability_flags: Some(
-                    ClientEarlyCapabilityFlags::VALID_CONNECTION_TYPE
-                        | ClientEarlyCapabilityFlags::SUPPORT_ERR_INFO_PDU
-                        | ClientEarlyCapabilityFlags::WANT_32_BPP_SESSION
-                        | ClientEarlyCapabilityFlags::SUPPORT_NET_CHAR_AUTODETECT
-                        | ClientEarlyCapabilityFlags::SUPPORT_HEART_BEAT_PDU,
-                ),
-                dig_product_id: Some(String::new()),
-                connection_type: Some(ConnectionType::Lan),
-                server_selected_protocol: Some(SecurityProtocol::HYBRID),
-                ..ClientCoreOptionalData::default()
-            },
-        },
-        security: ClientSecurityData::no_security(),
-        network: Some(ClientNetworkData { channels: vec![channel(b"rdpdr\0\0\0"), channel(b"cliprdr\0")] }),
-        cluster: None,
-        monitor: None,
-        message_channel: Some(ClientMessageChannelData),
-        multi_transport_channel: Some(MultiTransportChannelData {
-            flags: MultiTransportFlags::TRANSPORT_TYPE_UDP_FECR,
-        }),
-        monitor_extended: None,
-    };
+    blocks.multi_transport_channel =
+        Some(MultiTransportChannelData { flags: MultiTransportFlags::TRANSPORT_TYPE_UDP_FECR });
     ClientHello {
         connect_initial: ConnectInitial::with_gcc_blocks(blocks).unwrap(),
         requested: SecurityProtocol::SSL | SecurityProtocol::HYBRID,

@@ -10,7 +10,6 @@ use passerelle_rdp::target::{self, LogonFailure, TargetError, TargetFailure, Tar
 use sspi::credssp::{NStatusCode, TsRequest};
 
 use crate::harness::*;
-use crate::script::*;
 
 const STEPS: [Step; 7] = [
     Step::Confirm,

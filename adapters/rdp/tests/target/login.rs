@@ -12,7 +12,6 @@ use passerelle_rdp::target::{
 };
 
 use crate::harness::*;
-use crate::script::*;
 
 /// Whether `needle` occurs in `bytes`, as UTF-8 or as UTF-16.
 fn occurs(needle: &str, bytes: &[u8]) -> bool {

@@ -6,4 +6,3 @@ mod harness;
 mod hostile;
 mod login;
 mod quiet;
-mod script;

@@ -11,7 +11,6 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use crate::harness::*;
-use crate::script::*;
 
 /// Writes down all that it is told.
 #[derive(Clone, Default)]

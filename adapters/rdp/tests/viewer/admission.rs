@@ -13,15 +13,16 @@ use passerelle_rdp::viewer::{Pending, Proven, RdpRefusal, ViewerError, ViewerSec
 use passerelle_rdp::{Channels, ClientHello, ServerHello, StaticChannel};
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
-use crate::client::{Client, blocks};
 use crate::harness::{BOTH, TICKET, negotiate, settings};
+use passerelle_rdp_peers::client::Client;
+use passerelle_rdp_peers::{client_blocks as blocks, connect_initial};
 
 const SSL: SecurityProtocol = SecurityProtocol::SSL;
 
 /// A client with a reference, which is not answered before its target is known.
-async fn referred(client: DuplexStream) -> Client {
+async fn referred(client: DuplexStream) -> Client<DuplexStream> {
     let line = NegoRequestData::routing_token("passerelle-AB12".to_owned());
-    Client::secure_with(client, SSL, Some(line)).await
+    Client::secure_with(client, SSL, Some(line)).await.unwrap()
 }
 
 async fn waiting(server: DuplexStream) -> Proven<DuplexStream> {
@@ -76,9 +77,9 @@ async fn a_viewer_enters_with_the_target_s_own_answer() {
     let ((answered, user), leg) = tokio::join!(
         async {
             let mut client = referred(client).await;
-            let answered = client.greet(blocks(&["cliprdr", "rdpsnd"], Early::empty())).await;
+            let answered = client.greet(blocks(&["cliprdr", "rdpsnd"], Early::empty())).await.unwrap();
             let channels = [2060, 2003, 2004, 2005, 2050];
-            (answered, client.inform(&channels, 2003, "x", "y").await)
+            (answered, client.inform(&channels, 2003, "x", "y").await.unwrap())
         },
         async {
             let mut proven = waiting(server).await;
@@ -114,11 +115,11 @@ async fn a_viewer_without_nla_is_answered_before_its_target_is_known() {
         let (client, server) = duplex(16 * 1024);
         let (answered, leg) = tokio::join!(
             async {
-                let mut client = Client::secure(client, SSL).await;
-                let answered = client.greet(blocks(&["cliprdr", "rdpsnd", "drdynvc"], early)).await;
+                let mut client = Client::secure(client, SSL).await.unwrap();
+                let answered = client.greet(blocks(&["cliprdr", "rdpsnd", "drdynvc"], early)).await.unwrap();
                 let channels = [1008, 1003, 1004, 1005, 1006, 1007];
                 let channels = if joins { &channels[..] } else { &[] };
-                assert_eq!(client.inform(channels, 1003, "alice:desk", TICKET).await, 1008);
+                assert_eq!(client.inform(channels, 1003, "alice:desk", TICKET).await.unwrap(), 1008);
                 answered
             },
             async {
@@ -149,11 +150,7 @@ async fn a_target_with_other_channels_than_the_viewer_s_does_not_fit() {
     let (client, server) = duplex(16 * 1024);
     let mut client = tokio::spawn(async move {
         let mut client = referred(client).await;
-        client
-            .transport
-            .send(&crate::client::connect_initial(blocks(&["cliprdr"], Early::empty())))
-            .await
-            .unwrap();
+        client.transport.send(&connect_initial(blocks(&["cliprdr"], Early::empty()))).await.unwrap();
         client
     });
     let mut proven = waiting(server).await;
@@ -177,11 +174,11 @@ async fn farewell(early: Early) -> (Vec<McsMessage<'static>>, Vec<u8>) {
     let (heard, refused) = tokio::join!(
         async {
             let mut client = referred(client).await;
-            client.greet(blocks(&["cliprdr"], early)).await;
-            client.inform(&[1003], 1003, "x", "y").await;
+            client.greet(blocks(&["cliprdr"], early)).await.unwrap();
+            client.inform(&[1003], 1003, "x", "y").await.unwrap();
             let mut heard = Vec::new();
             while !matches!(heard.last(), Some(McsMessage::DisconnectProviderUltimatum(_))) {
-                heard.push(client.read_mcs().await);
+                heard.push(client.read_mcs().await.unwrap());
             }
             let mut rest = Vec::new();
             client.transport.read_to_end(&mut rest).await.unwrap();
@@ -217,10 +214,10 @@ async fn after_hello(messages: Vec<McsMessage<'static>>) -> ViewerError {
     let (client, server) = duplex(64 * 1024);
     let (_client, error) = tokio::join!(
         async {
-            let mut client = Client::secure(client, SSL).await;
-            client.greet(blocks(&["cliprdr"], Early::empty())).await;
+            let mut client = Client::secure(client, SSL).await.unwrap();
+            client.greet(blocks(&["cliprdr"], Early::empty())).await.unwrap();
             for message in messages {
-                client.send_mcs(message).await;
+                client.send_mcs(message).await.unwrap();
             }
             client
         },

@@ -1,11 +1,7 @@
 //! What the tests share: a certificate and settings.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
-use passerelle_rdp::viewer::{self, Pending, ViewerError, ViewerSecurity, ViewerSettings};
-use rcgen::{CertificateParams, KeyPair, PublicKeyData};
-use rustls::pki_types::PrivateKeyDer;
+use passerelle_rdp::viewer::{self, Nla, Pending, Proven, ViewerError, ViewerSecurity, ViewerSettings};
+use passerelle_rdp_peers::{Certified, now};
 use tokio::io::{AsyncRead, AsyncWrite};
 use zeroize::Zeroizing;
 
@@ -13,11 +9,6 @@ use zeroize::Zeroizing;
 pub(crate) const TICKET: &str = "ABCDEFGH01234567";
 
 pub(crate) const BOTH: &[ViewerSecurity] = &[ViewerSecurity::Nla, ViewerSecurity::Tls];
-
-/// A second in 2030, within the validity that rcgen gives by default (1975 to 4096).
-pub(crate) fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000)
-}
 
 /// Bytes that differ enough for a test.
 pub(crate) fn random(bytes: &mut [u8]) {
@@ -27,25 +18,8 @@ pub(crate) fn random(bytes: &mut [u8]) {
 }
 
 pub(crate) fn settings(security: &[ViewerSecurity]) -> ViewerSettings {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(["gateway.example".to_owned()]).unwrap();
-    let certificate = params.self_signed(&key).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    ViewerSettings {
-        security: security.to_vec(),
-        tls: Arc::new(tls),
-        public_key: key.der_bytes().to_vec(),
-        node: ViewerSettings::NODE.into(),
-    }
+    let Certified { config, public_key, .. } = Certified::new("gateway.example");
+    ViewerSettings { security: security.to_vec(), tls: config, public_key, node: ViewerSettings::NODE.into() }
 }
 
 pub(crate) async fn negotiate<S: AsyncRead + AsyncWrite + Unpin + Send>(
@@ -55,6 +29,18 @@ pub(crate) async fn negotiate<S: AsyncRead + AsyncWrite + Unpin + Send>(
     viewer::negotiate(stream, settings, now(), &mut random).await
 }
 
-pub(crate) fn secrets(secrets: &[&str]) -> Vec<Zeroizing<String>> {
-    secrets.iter().map(|secret| Zeroizing::new((*secret).to_owned())).collect()
+/// Judges the proof: gives which of `candidates` it is and the viewer that was let go on, or nothing when it was
+/// told that its secret is wrong.
+pub(crate) async fn prove<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    nla: Nla<S>,
+    candidates: &[&str],
+) -> Result<Option<(usize, Proven<S>)>, ViewerError> {
+    let candidates: Vec<_> = candidates.iter().map(|secret| Zeroizing::new((*secret).to_owned())).collect();
+    match nla.matching(&candidates) {
+        Some(matched) => {
+            let index = matched.index();
+            Ok(Some((index, nla.accept(matched).await?)))
+        }
+        None => nla.refuse().await.map(|()| None),
+    }
 }

@@ -9,8 +9,9 @@ use sspi::credssp::{ClientState, TsRequest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
 
-use crate::client::{Client, Wrapping, blocks, connect_initial, request};
-use crate::harness::{BOTH, TICKET, negotiate, secrets, settings};
+use crate::harness::{BOTH, TICKET, negotiate, prove, settings};
+use passerelle_rdp_peers::client::{Client, Wrapping, connection_request as request};
+use passerelle_rdp_peers::{client_blocks as blocks, connect_initial, read_ts_request};
 
 const HYBRID: SecurityProtocol = SecurityProtocol::HYBRID;
 const SSL: SecurityProtocol = SecurityProtocol::SSL;
@@ -19,7 +20,7 @@ const SSL: SecurityProtocol = SecurityProtocol::SSL;
 async fn served(server: DuplexStream) -> Result<(), ViewerError> {
     match negotiate(server, &settings(BOTH)).await? {
         Pending::Nla(nla) => {
-            let (_, proven) = nla.prove(&secrets(&[TICKET])).await?;
+            let (_, proven) = prove(nla, &[TICKET]).await?.unwrap();
             proven.refuse(passerelle_rdp::viewer::RdpRefusal::Denied).await
         }
         Pending::Reference { proven, .. } | Pending::Password { proven, .. } => {
@@ -51,7 +52,7 @@ async fn up_to(step: Step, stream: DuplexStream, last: &[u8]) {
         let _ = stream.read_to_end(&mut Vec::new()).await;
         return;
     }
-    let mut client = Client::secure(stream, HYBRID).await;
+    let mut client = Client::secure(stream, HYBRID).await.unwrap();
     let mut credssp = client.credssp("alice:desk", TICKET, Wrapping::Bare, 6);
     let mut received = TsRequest::default();
     for done in [Step::Negotiate, Step::Authenticate, Step::Delegate] {
@@ -60,17 +61,17 @@ async fn up_to(step: Step, stream: DuplexStream, last: &[u8]) {
         }
         match credssp.process(received).resolve_to_result().unwrap() {
             ClientState::ReplyNeeded(request) => {
-                client.send_ts_request(&request).await;
-                received = client.receive_ts_request().await.unwrap();
+                client.send_ts_request(&request).await.unwrap();
+                received = read_ts_request(&mut client.transport).await.unwrap();
             }
             ClientState::FinalMessage(request) => {
-                client.send_ts_request(&request).await;
+                client.send_ts_request(&request).await.unwrap();
                 break;
             }
         }
     }
     if step >= Step::Greet {
-        client.greet(blocks(&["cliprdr"], Early::empty())).await;
+        client.greet(blocks(&["cliprdr"], Early::empty())).await.unwrap();
     }
     // A connection that was given up takes no more.
     let _ = client.transport.send(last).await;
@@ -175,7 +176,7 @@ async fn what_a_stranger_may_send_is_limited() {
     let (client, server) = duplex(256 * 1024);
     let (_client, error) = tokio::join!(
         async {
-            let mut client = Client::secure(client, SSL).await;
+            let mut client = Client::secure(client, SSL).await.unwrap();
             let mut hello = connect_initial(blocks(&[], Early::empty()));
             client.transport.send(&hello).await.unwrap();
             hello.resize(8192, 0);
@@ -204,7 +205,7 @@ async fn as_many_channels_as_the_protocol_has_are_taken_and_not_one_more() {
         let (client, server) = duplex(64 * 1024);
         let (_client, error) = tokio::join!(
             async {
-                let mut client = Client::secure(client, SSL).await;
+                let mut client = Client::secure(client, SSL).await.unwrap();
                 client.transport.send(&hello).await.unwrap();
                 let _ = client.transport.shutdown().await;
                 client

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "what fails in a test is to fail the test")]
 
 mod admission;
-mod client;
 mod credssp;
 mod harness;
 mod hostile;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use passerelle_auth::{Redeemed, Refusal, TicketId};
 use passerelle_config::{Keystrokes, Protocol};
+use passerelle_desktop::{Farewell, Relay as _};
 use passerelle_rdp::target::TargetLeg;
-use passerelle_rdp::viewer::{self, Pending, Proven, RdpRefusal, ViewerError, ViewerLeg};
+use passerelle_rdp::viewer::{self, Nla, Pending, Proven, RdpRefusal, ViewerError, ViewerLeg};
 use passerelle_rdp::{KeystrokePolicy, RdpRelay, RelaySettings, Start};
 use passerelle_recorder::Lane;
-use passerelle_recorder::audit::{AuditEvent, AuditKind};
+use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 use passerelle_transport::Transport;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -44,8 +45,20 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: S
         let Some(entrant) = welcome(&gateway, &policy, stream, peer).await else { return };
         let Entrant { mut viewer, redeemed } = entrant;
         // mstsc and others log in, leave to ask their user about the certificate, and come back.
-        match timeout(VIEWER_PATIENCE, viewer.hello()).await {
+        match timeout(policy.config.limits.handshake.get(), viewer.hello()).await {
             Ok(Ok(_)) => {}
+            Ok(Err(error)) if error.is_violation() => {
+                tracing::info!(%error, "the viewer broke the protocol after its login");
+                let ticket = &redeemed.ticket;
+                let event = AuditEvent::new(AuditKind::ViewerRefused)
+                    .technician(&ticket.technician)
+                    .target(&ticket.target)
+                    .address(peer)
+                    .outcome(Outcome::Refused)
+                    .message(error.to_string())
+                    .detail("ticket", ticket.id.to_string());
+                return gateway.audit.note(event);
+            }
             Ok(Err(error)) => return tracing::info!(%error, "the viewer left after its login"),
             Err(_) => return tracing::info!("the viewer did not go on after its login"),
         }
@@ -123,29 +136,28 @@ async fn authenticate(
             let login = nla.login().resolve();
             let candidates = match tickets.candidates_for(&login, address, ambient::now()).await {
                 Ok(candidates) => candidates,
-                Err(refusal) => {
-                    admission::secret_refused(gateway, &refusal, Some(&login), "nla", peer).await;
-                    nla.refuse().await?;
-                    return Ok(None);
-                }
+                Err(refusal) => return turn_away(gateway, nla, &refusal, &login, peer).await,
             };
             let secrets: Vec<_> = candidates
                 .secrets()
                 .iter()
                 .map(|secret| Zeroizing::new(secret.expose().to_owned()))
                 .collect();
-            match nla.prove(&secrets).await {
-                Ok((index, viewer)) => {
-                    let redeemed =
-                        tickets.redeem_candidate(&candidates, index, address, ambient::now()).await;
-                    (viewer, redeemed, Some(login))
+            let Some(matched) = nla.matching(&secrets) else {
+                let refusal = tickets.candidate_refused(&candidates, address, ambient::now()).await;
+                return turn_away(gateway, nla, &refusal, &login, peer).await;
+            };
+            let index = matched.index();
+            let claim = || tickets.redeem_candidate(&candidates, index, address, ambient::now());
+            if candidates.is_open(index) {
+                let viewer = nla.accept(matched).await?;
+                (viewer, claim().await, Some(login))
+            } else {
+                // Known before as used: said while it can still be said as clients expect it.
+                match claim().await {
+                    Ok(redeemed) => (nla.accept(matched).await?, Ok(redeemed), Some(login)),
+                    Err(refusal) => return turn_away(gateway, nla, &refusal, &login, peer).await,
                 }
-                Err(ViewerError::WrongSecret) => {
-                    let refusal = tickets.candidate_refused(&candidates, address, ambient::now()).await;
-                    admission::secret_refused(gateway, &refusal, Some(&login), "nla", peer).await;
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
             }
         }
         Pending::Reference { reference, proven } => {
@@ -167,6 +179,19 @@ async fn authenticate(
             Ok(None)
         }
     }
+}
+
+/// Refuses a secret within Network Level Authentication, so that clients ask for another.
+async fn turn_away(
+    gateway: &Gateway,
+    nla: Nla<TcpStream>,
+    refusal: &Refusal,
+    login: &str,
+    peer: SocketAddr,
+) -> Result<Option<Entrant>, ViewerError> {
+    admission::secret_refused(gateway, refusal, Some(login), "nla", peer).await;
+    nla.refuse().await?;
+    Ok(None)
 }
 
 /// What the viewer is told when its secret is refused.
@@ -240,10 +265,15 @@ async fn run(session: &mut Running, mut viewer: Proven<TcpStream>) -> CloseReaso
     };
     let answer = promised.is_none().then_some(&target.leg.hello);
     drop(hello);
-    match session.unless_stopped(timeout(VIEWER_PATIENCE, viewer.enter(answer))).await {
+    let patience = session.policy().config.limits.handshake.get();
+    match session.unless_stopped(timeout(patience, viewer.enter(answer))).await {
         Err(reason) => reason,
         Ok(Err(_)) => {
             CloseReason::ViewerFailed { error: "it did not finish the handshake in time".to_owned() }
+        }
+        Ok(Ok(Err(ViewerError::Closed))) => CloseReason::ViewerClosed,
+        Ok(Ok(Err(error))) if error.is_violation() => {
+            CloseReason::ViewerViolation { error: error.to_string() }
         }
         Ok(Ok(Err(error))) => CloseReason::ViewerFailed { error: error.to_string() },
         Ok(Ok(Ok(viewer))) => relay(session, viewer, target).await,
@@ -257,7 +287,13 @@ async fn relay(session: &mut Running, viewer: ViewerLeg<TcpStream>, target: Targ
     drop(credentials);
     let redacted = match told {
         Ok(redacted) => redacted,
-        Err(error) => return CloseReason::TargetFailed { error: error.to_string() },
+        Err(error) => {
+            let (mut viewer, _, mut relay) = introduce(session, viewer, leg, Vec::new());
+            if let Some(words) = relay.farewell(Farewell::TargetLost) {
+                timeout(VIEWER_PATIENCE, viewer.send(&words)).await.ok();
+            }
+            return CloseReason::TargetFailed { error: error.to_string() };
+        }
     };
     session.record_event("target.connected", facts);
     let (viewer, target, mut relay) = introduce(session, viewer, leg, redacted);

@@ -98,12 +98,13 @@ fn a_used_ticket_is_refused() {
         gateway.wait_idle()?;
 
         sleep(Duration::from_secs(11));
-        // NLA proves that it is known; what it is worth comes out after that.
-        told(lab, &login, "nla", FRESH_CREDENTIALS)?;
+        told(lab, &login, "nla", LOGON_FAILURE)?;
         told(lab, &login, "tls", FRESH_CREDENTIALS)?;
         if target.typed() != "first\nsecond\n" {
             return Err(format!("{:?} arrived on the target", target.typed()));
         }
+        gateway
+            .expect_event("login.refused", &[("code", "used_ticket".into()), ("security", "nla".into())])?;
         gateway.expect_audit(&["session.ended", "session.ended", "login.refused", "login.refused"])
     });
 }

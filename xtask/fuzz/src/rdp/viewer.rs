@@ -81,9 +81,11 @@ async fn serve(
     let proven = match negotiate(stream, settings, now(), &mut random).await? {
         Pending::Nla(nla) => {
             assert!(settings.security.contains(&ViewerSecurity::Nla));
-            let (which, proven) = nla.prove(&candidates).await?;
-            assert_eq!(which, 1, "a secret was guessed");
-            proven
+            let Some(matched) = nla.matching(&candidates) else {
+                return nla.refuse().await.map(|()| None);
+            };
+            assert_eq!(matched.index(), 1, "a secret was guessed");
+            nla.accept(matched).await?
         }
         Pending::Reference { reference, proven } => {
             assert!(reference.starts_with("passerelle-") && settings.security.contains(&ViewerSecurity::Tls));

@@ -105,6 +105,27 @@ pub struct Nla<S> {
     exchange: Box<Exchange>,
 }
 
+/// A secret that a viewer's user knows.
+pub struct Match {
+    index: usize,
+    /// The key that follows from it.
+    base: Zeroizing<[u8; 16]>,
+}
+
+impl Match {
+    /// Which of the candidates it is.
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+}
+
+/// Shows no key.
+impl std::fmt::Debug for Match {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Match").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
 /// What was said so far.
 struct Exchange {
     version: u32,
@@ -217,25 +238,24 @@ impl<S> std::fmt::Debug for Nla<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Nla<S> {
-    /// Looks which of `candidates` the viewer's user knows, and lets the viewer go on. Each candidate counts as
-    /// it was issued, without hyphens, in groups of four and in two halves, in both cases.
+    /// Looks which of `candidates` the viewer's user knows. Each counts as it was issued, without hyphens, in
+    /// groups of four and in two halves, in both cases.
     ///
-    /// Lifts the limit on what the viewer may send once the proof is right.
+    /// The viewer waits for [`accept`](Self::accept) or [`refuse`](Self::refuse).
+    pub fn matching(&self, candidates: &[Zeroizing<String>]) -> Option<Match> {
+        self.exchange.matching(candidates)
+    }
+
+    /// Lets the viewer go on, whose user knows the secret `matched`.
+    ///
+    /// Lifts the limit on what the viewer may send.
     ///
     /// # Errors
-    /// [`ViewerError::WrongSecret`] when it is none of them; the viewer was told so. Else it went away or broke
-    /// the protocol.
-    pub async fn prove(
-        mut self,
-        candidates: &[Zeroizing<String>],
-    ) -> Result<(usize, Proven<S>), ViewerError> {
-        let Some((matched, base)) = self.exchange.matching(candidates) else {
-            self.fail().await?;
-            return Err(ViewerError::WrongSecret);
-        };
+    /// The viewer went away or broke the protocol.
+    pub async fn accept(mut self, matched: Match) -> Result<Proven<S>, ViewerError> {
         self.transport.lift_budget();
         let exchange = &mut self.exchange;
-        let mut session = Session::new(base, &exchange.authenticate);
+        let mut session = Session::new(matched.base, &exchange.authenticate);
         session.verify_mic(&exchange.negotiate, &exchange.challenge_message, &exchange.authenticate)?;
         let mut token = None;
         if let Some(mech_types) = &exchange.mech_types {
@@ -273,20 +293,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Nla<S> {
         if self.chosen.selected.contains(SecurityProtocol::HYBRID_EX) {
             send(&mut self.transport, &AUTHORIZED).await?;
         }
-        Ok((matched, Proven::new(self.transport, self.chosen, ViewerSecurity::Nla)))
+        Ok(Proven::new(self.transport, self.chosen, ViewerSecurity::Nla))
     }
 
-    /// Tells the viewer that its secret is wrong, with the work and the answer of [`prove`](Self::prove) when it
-    /// is: for logins that nobody has.
+    /// Tells the viewer that its secret is wrong (`STATUS_LOGON_FAILURE`), and closes the connection.
     ///
     /// # Errors
     /// The viewer went away.
-    pub async fn refuse(self) -> Result<(), ViewerError> {
-        black_box(self.exchange.matching(&[]));
-        self.fail().await
-    }
-
-    async fn fail(mut self) -> Result<(), ViewerError> {
+    pub async fn refuse(mut self) -> Result<(), ViewerError> {
         if let Some(failure) = ts_request::failure(self.exchange.version, LOGON_FAILURE) {
             send(&mut self.transport, &failure).await?;
         }
@@ -296,12 +310,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Nla<S> {
 
 impl Exchange {
     /// The first candidate that was proven, and the key that follows.
-    fn matching(&self, candidates: &[Zeroizing<String>]) -> Option<(usize, Zeroizing<[u8; 16]>)> {
+    fn matching(&self, candidates: &[Zeroizing<String>]) -> Option<Match> {
         let mut matched = None;
         for (index, candidate) in candidates.iter().enumerate() {
             for form in forms::forms(candidate) {
-                let key = seal::session_base_key(&form, self.challenge, &self.authenticate);
-                matched = matched.or(key.map(|key| (index, key)));
+                let base = seal::session_base_key(&form, self.challenge, &self.authenticate);
+                matched = matched.or(base.map(|base| Match { index, base }));
             }
         }
         for _ in candidates.len()..TRIED_AT_LEAST {

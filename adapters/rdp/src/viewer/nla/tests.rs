@@ -36,7 +36,9 @@ async fn serve(stream: DuplexStream) -> Result<usize, ViewerError> {
     let settings = settings();
     let transport = Transport::plain(stream);
     let nla = begin(transport, chosen, &settings, SystemTime::UNIX_EPOCH, &mut random).await?;
-    Ok(nla.prove(&[Zeroizing::new(SECRET.to_owned())]).await?.0)
+    let matched = nla.matching(&[Zeroizing::new(SECRET.to_owned())]).unwrap();
+    let index = matched.index();
+    nla.accept(matched).await.map(|_| index)
 }
 
 async fn ask(transport: &mut Transport<DuplexStream>, request: &TsRequest) -> Result<TsRequest, ViewerError> {

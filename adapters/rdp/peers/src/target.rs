@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ironrdp_core::{decode, encode_vec};
+use ironrdp_core::decode;
 use ironrdp_pdu::gcc::{
     ClientEarlyCapabilityFlags, ConferenceCreateResponse, RdpVersion, ServerCoreData, ServerCoreOptionalData,
     ServerEarlyCapabilityFlags, ServerGccBlocks, ServerMessageChannelData, ServerNetworkData,
@@ -14,52 +14,83 @@ use ironrdp_pdu::mcs::{
 use ironrdp_pdu::nego::{ConnectionConfirm, ConnectionRequest, ResponseFlags, SecurityProtocol};
 use ironrdp_pdu::x224::{X224, X224Data};
 use passerelle_transport::{Transport, accept};
-use sspi::credssp::{CredSspServer, CredentialsProxy, ServerMode, ServerState, TsRequest};
+use sspi::credssp::{CredSspServer, CredentialsProxy, ServerMode, ServerState};
 use sspi::ntlm::NtlmConfig;
 use sspi::{AuthIdentity, Username};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::harness::{Certified, PASSWORD};
+use crate::Certified;
+use crate::session::{LICENSE, UPDATE, demand_active, font_map, indication};
+use crate::wire::{Played, bytes, encoded, read_pdu, read_tpkt, read_ts_request};
 
-pub(crate) const USER: u16 = 1007;
-pub(crate) const IO: u16 = 1003;
-pub(crate) const MESSAGE: u16 = 1006;
-pub(crate) const STATICS: [u16; 2] = [1004, 1005];
+/// The MCS user that every client is.
+pub const USER: u16 = 1007;
+/// The I/O channel.
+pub const IO: u16 = 1003;
+/// The message channel.
+pub const MESSAGE: u16 = 1006;
+/// The static channels; clients have two.
+pub const STATICS: [u16; 2] = [1004, 1005];
 
-/// Where a target can go wrong.
+/// Where a target can go wrong, each named after what it sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
+    /// X.224 Connection Confirm.
     Confirm,
+    /// CredSSP, NTLM's CHALLENGE.
     Challenge,
+    /// CredSSP, the proof about the certificate.
     Proof,
+    /// EarlyUserAuthResult.
     Authorization,
+    /// MCS Connect Response.
     Response,
+    /// MCS Attach User Confirm.
     Attach,
+    /// MCS Channel Join Confirm, each.
     Join,
+    /// The end of licensing.
+    License,
+    /// Demand Active.
+    Demand,
+    /// Behind Font Map; what is due is an empty update on the fast path.
+    Session,
 }
 
 /// What it does there.
-pub(crate) enum Deed {
+pub enum Deed {
     /// Sends the first half, then closes.
     Truncate,
     /// Sends the first half, then nothing.
     Stall,
+    /// Sends the first half, closes its direction, and listens on.
+    HalfClose,
     /// Sends these instead.
     Replace(Vec<u8>),
+    /// Sends these instead, and zeros behind them for as long as they are taken.
+    Flood(Vec<u8>),
     /// Sends what this makes of it.
     Edit(fn(Vec<u8>) -> Vec<u8>),
 }
 
 /// A target.
-pub(crate) struct Script {
-    pub(crate) protocol: SecurityProtocol,
-    pub(crate) flags: ResponseFlags,
-    pub(crate) password: &'static str,
-    pub(crate) credssp_version: u32,
-    pub(crate) early_flags: ServerEarlyCapabilityFlags,
-    pub(crate) deed: Option<(Step, Deed)>,
+pub struct Script {
+    /// What it chooses, whatever the client offers.
+    pub protocol: SecurityProtocol,
+    /// Flags of its X.224 Connection Confirm.
+    pub flags: ResponseFlags,
+    /// The password of every account.
+    pub password: &'static str,
+    /// The version of its CredSSP.
+    pub credssp_version: u32,
+    /// What it says of itself in its Connect Response.
+    pub early_flags: ServerEarlyCapabilityFlags,
+    /// What it does wrong.
+    pub deed: Option<(Step, Deed)>,
+    /// Whether there is a session behind Client Info: a share, and an empty update for every PDU that comes.
+    pub shares: bool,
     /// Set when it has stalled.
-    pub(crate) stalled: AtomicBool,
+    pub stalled: AtomicBool,
 }
 
 impl Default for Script {
@@ -67,36 +98,51 @@ impl Default for Script {
         Self {
             protocol: SecurityProtocol::HYBRID_EX,
             flags: ResponseFlags::EXTENDED_CLIENT_DATA_SUPPORTED,
-            password: PASSWORD,
+            password: "correct horse",
             credssp_version: 6,
             early_flags: ServerEarlyCapabilityFlags::empty(),
             deed: None,
+            shares: false,
             stalled: AtomicBool::new(false),
         }
     }
 }
 
 impl Script {
-    pub(crate) fn doing(step: Step, deed: Deed) -> Self {
+    /// A target without Network Level Authentication.
+    pub fn tls() -> Self {
+        Self { protocol: SecurityProtocol::SSL, ..Self::default() }
+    }
+
+    /// A target that does this at this step.
+    pub fn doing(step: Step, deed: Deed) -> Self {
         Self { deed: Some((step, deed)), ..Self::default() }
     }
 }
 
 /// What the target has learned when the connection ends.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
-    pub(crate) request: Option<ConnectionRequest>,
+pub struct Seen {
+    /// How the client began.
+    pub request: Option<ConnectionRequest>,
     /// Messages of CredSSP.
-    pub(crate) credssp: usize,
+    pub credssp: usize,
     /// Account and password.
-    pub(crate) delegated: Option<(String, String)>,
-    pub(crate) initial: Option<ConnectInitial>,
-    pub(crate) joined: Vec<u16>,
-    pub(crate) client_info: Option<Vec<u8>>,
+    pub delegated: Option<(String, String)>,
+    /// What the client says of itself.
+    pub initial: Option<ConnectInitial>,
+    /// The channels that it joined.
+    pub joined: Vec<u16>,
+    /// Its Client Info.
+    pub client_info: Option<Vec<u8>>,
 }
 
 /// Plays the target until the client leaves.
-pub(crate) async fn serve(stream: DuplexStream, certified: &Certified, script: &Script) -> Seen {
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    certified: &Certified,
+    script: &Script,
+) -> Seen {
     let mut seen = Seen::default();
     let mut target = Target { script, seen: &mut seen };
     // Every way out is the client's or the script's.
@@ -104,21 +150,24 @@ pub(crate) async fn serve(stream: DuplexStream, certified: &Certified, script: &
     seen
 }
 
-type Played<T> = Result<T, Box<dyn std::error::Error>>;
-
 struct Target<'a> {
     script: &'a Script,
     seen: &'a mut Seen,
 }
 
 impl Target<'_> {
-    async fn serve(&mut self, stream: DuplexStream, certified: &Certified) -> Played<()> {
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: S,
+        certified: &Certified,
+    ) -> Played<()> {
         let mut plain = Transport::plain(stream);
-        let X224(request) = decode::<X224<ConnectionRequest>>(&tpkt(&mut plain).await?)?;
+        let pdu = read_tpkt(&mut plain).await?;
+        let X224(request) = decode::<X224<ConnectionRequest>>(&pdu)?;
         self.seen.request = Some(request.clone());
         let confirm =
             ConnectionConfirm::Response { flags: self.script.flags, protocol: self.script.protocol };
-        self.say(&mut plain, Step::Confirm, encode_vec(&X224(confirm))?).await?;
+        self.say(&mut plain, Step::Confirm, bytes(&X224(confirm))).await?;
         let mut tls = accept(plain, certified.config.clone()).await?;
         if self.script.protocol != SecurityProtocol::SSL {
             self.credssp(&mut tls, &certified.public_key).await?;
@@ -127,6 +176,9 @@ impl Target<'_> {
             self.say(&mut tls, Step::Authorization, vec![0; 4]).await?;
         }
         self.mcs(&mut tls, request.protocol).await?;
+        if self.script.shares {
+            return self.share(&mut tls).await;
+        }
         // Whatever comes now is too much.
         tls.receive(1).await?;
         panic!("the client goes on after Client Info");
@@ -138,19 +190,31 @@ impl Target<'_> {
         step: Step,
         bytes: Vec<u8>,
     ) -> Played<()> {
-        let half = bytes.len() / 2;
+        let half = &bytes[..bytes.len() / 2];
         match &self.script.deed {
             Some((at, deed)) if *at == step => match deed {
                 Deed::Truncate => {
-                    to.send(&bytes[..half]).await?;
+                    to.send(half).await?;
                     return Err("truncated".into());
                 }
                 Deed::Stall => {
-                    to.send(&bytes[..half]).await?;
+                    to.send(half).await?;
                     self.script.stalled.store(true, Ordering::Relaxed);
                     std::future::pending().await
                 }
+                Deed::HalfClose => {
+                    to.send(half).await?;
+                    to.shutdown().await?;
+                    while to.read(&mut [0; 4096]).await? > 0 {}
+                    return Err("closed by halves".into());
+                }
                 Deed::Replace(other) => to.send(other).await?,
+                Deed::Flood(head) => {
+                    to.send(head).await?;
+                    loop {
+                        to.send(&[0; 16 * 1024]).await?;
+                    }
+                }
                 Deed::Edit(edit) => to.send(&edit(bytes)).await?,
             },
             _ => to.send(&bytes).await?,
@@ -170,7 +234,7 @@ impl Target<'_> {
             ServerMode::Ntlm(NtlmConfig::new("FRONT-DESK".into())),
         )?;
         for step in [Step::Challenge, Step::Proof] {
-            let request = TsRequest::from_buffer(&ts_request(tls).await?)?;
+            let request = read_ts_request(tls).await?;
             self.seen.credssp += 1;
             let reply = match server.process(request).resolve_to_result() {
                 Ok(ServerState::ReplyNeeded(reply)) => reply,
@@ -185,7 +249,7 @@ impl Target<'_> {
             };
             self.say(tls, step, encoded(&reply)).await?;
         }
-        let request = TsRequest::from_buffer(&ts_request(tls).await?)?;
+        let request = read_ts_request(tls).await?;
         self.seen.credssp += 1;
         match server.process(request).resolve_to_result() {
             Ok(ServerState::Finished(identity)) => {
@@ -193,7 +257,8 @@ impl Target<'_> {
                 self.seen.delegated = Some((identity.username.inner().to_owned(), password.clone()));
                 Ok(())
             }
-            other => Err(format!("{other:?}").into()),
+            Ok(ServerState::ReplyNeeded(_)) => Err("another message of CredSSP".into()),
+            Err(error) => Err(error.error.into()),
         }
     }
 
@@ -202,8 +267,8 @@ impl Target<'_> {
         tls: &mut Transport<S>,
         requested: SecurityProtocol,
     ) -> Played<()> {
-        let bytes = tpkt(tls).await?;
-        let X224(data) = decode::<X224<X224Data<'_>>>(&bytes)?;
+        let pdu = read_tpkt(tls).await?;
+        let X224(data) = decode::<X224<X224Data<'_>>>(&pdu)?;
         let initial: ConnectInitial = decode(&data.data)?;
         let skips = skips(&initial) && self.script.early_flags == SKIP;
         let response = connect_response(&initial, requested, self.script.early_flags);
@@ -212,15 +277,15 @@ impl Target<'_> {
         expect(tls, |message| matches!(message, McsMessage::ErectDomainRequest(_))).await?;
         expect(tls, |message| matches!(message, McsMessage::AttachUserRequest(_))).await?;
         let confirm = AttachUserConfirm { result: 0, initiator_id: USER };
-        self.say(tls, Step::Attach, encode_vec(&X224(confirm))?).await?;
+        self.say(tls, Step::Attach, bytes(&X224(confirm))).await?;
         if !skips {
             let message = self.seen.initial.as_ref().is_some_and(has_message_channel);
             for _ in 0..4 + usize::from(message) {
                 self.join(tls).await?;
             }
         }
-        let bytes = tpkt(tls).await?;
-        let X224(McsMessage::SendDataRequest(data)) = decode::<X224<McsMessage<'_>>>(&bytes)? else {
+        let pdu = read_tpkt(tls).await?;
+        let X224(McsMessage::SendDataRequest(data)) = decode::<X224<McsMessage<'_>>>(&pdu)? else {
             return Err("no data".into());
         };
         assert_eq!((data.initiator_id, data.channel_id), (USER, IO));
@@ -229,8 +294,8 @@ impl Target<'_> {
     }
 
     async fn join<S: AsyncRead + AsyncWrite + Unpin>(&mut self, tls: &mut Transport<S>) -> Played<()> {
-        let bytes = tpkt(tls).await?;
-        let X224(McsMessage::ChannelJoinRequest(join)) = decode::<X224<McsMessage<'_>>>(&bytes)? else {
+        let pdu = read_tpkt(tls).await?;
+        let X224(McsMessage::ChannelJoinRequest(join)) = decode::<X224<McsMessage<'_>>>(&pdu)? else {
             return Err("no join".into());
         };
         self.seen.joined.push(join.channel_id);
@@ -240,11 +305,35 @@ impl Target<'_> {
             requested_channel_id: join.channel_id,
             channel_id: join.channel_id,
         };
-        self.say(tls, Step::Join, encode_vec(&X224(confirm))?).await
+        self.say(tls, Step::Join, bytes(&X224(confirm))).await
+    }
+
+    /// A session in which nothing is ever drawn. The finalization takes what the client sends as it comes.
+    async fn share<S: AsyncRead + AsyncWrite + Unpin>(&mut self, tls: &mut Transport<S>) -> Played<()> {
+        self.say(tls, Step::License, indication(IO, &LICENSE)).await?;
+        self.say(tls, Step::Demand, indication(IO, &demand_active())).await?;
+        while !is_confirm_active(&read_pdu(tls).await?) {}
+        tls.send(&indication(IO, &font_map())).await?;
+        if matches!(self.script.deed, Some((Step::Session, _))) {
+            self.say(tls, Step::Session, UPDATE.to_vec()).await?;
+        }
+        loop {
+            read_pdu(tls).await?;
+            tls.send(&UPDATE).await?;
+        }
     }
 }
 
-pub(crate) const SKIP: ServerEarlyCapabilityFlags = ServerEarlyCapabilityFlags::SKIP_CHANNELJOIN_SUPPORTED;
+/// Whether this is Confirm Active, by its `pduType` (MS-RDPBCGR 2.2.8.1.1.1.1).
+fn is_confirm_active(pdu: &[u8]) -> bool {
+    let Ok(X224(McsMessage::SendDataRequest(data))) = decode::<X224<McsMessage<'_>>>(pdu) else {
+        return false;
+    };
+    data.user_data.get(2..4) == Some(&[0x13, 0])
+}
+
+/// A target that needs no joins.
+pub const SKIP: ServerEarlyCapabilityFlags = ServerEarlyCapabilityFlags::SKIP_CHANNELJOIN_SUPPORTED;
 
 fn skips(initial: &ConnectInitial) -> bool {
     let core = &initial.conference_create_request.gcc_blocks().core;
@@ -278,11 +367,11 @@ fn connect_response(
         multi_transport_channel: None,
     };
     let response = ConnectResponse {
-        conference_create_response: ConferenceCreateResponse::new(0x79f3, blocks).unwrap(),
+        conference_create_response: ConferenceCreateResponse::new(0x79f3, blocks).expect("short blocks"),
         called_connect_id: 0,
         domain_parameters: DomainParameters::target(),
     };
-    encode_vec(&X224(X224Data { data: encode_vec(&response).unwrap().into() })).unwrap()
+    bytes(&X224(X224Data { data: bytes(&response).into() }))
 }
 
 /// Looks every account up in the same place.
@@ -300,37 +389,11 @@ impl CredentialsProxy for Accounts {
     }
 }
 
-pub(crate) fn encoded(request: &TsRequest) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    request.encode_ts_request(&mut bytes).unwrap();
-    bytes
-}
-
-async fn tpkt<S: AsyncRead + AsyncWrite + Unpin>(from: &mut Transport<S>) -> Played<Vec<u8>> {
-    let mut bytes = from.receive(4).await?.to_vec();
-    let len = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
-    bytes.extend_from_slice(&from.receive(len - 4).await?);
-    Ok(bytes)
-}
-
-async fn ts_request<S: AsyncRead + AsyncWrite + Unpin>(from: &mut Transport<S>) -> Played<Vec<u8>> {
-    let mut bytes = from.receive(2).await?.to_vec();
-    bytes.extend_from_slice(&from.receive(usize::from(bytes[1].saturating_sub(0x80))).await?);
-    let len = match bytes[2..] {
-        [] => usize::from(bytes[1]),
-        [low] => usize::from(low),
-        [high, low] => usize::from(u16::from_be_bytes([high, low])),
-        _ => return Err("too long".into()),
-    };
-    bytes.extend_from_slice(&from.receive(len).await?);
-    Ok(bytes)
-}
-
 async fn expect<S: AsyncRead + AsyncWrite + Unpin>(
     from: &mut Transport<S>,
     due: fn(&McsMessage<'_>) -> bool,
 ) -> Played<()> {
-    let bytes = tpkt(from).await?;
-    let X224(message) = decode::<X224<McsMessage<'_>>>(&bytes)?;
+    let pdu = read_tpkt(from).await?;
+    let X224(message) = decode::<X224<McsMessage<'_>>>(&pdu)?;
     if due(&message) { Ok(()) } else { Err(format!("{message:?}").into()) }
 }
