@@ -1,6 +1,7 @@
 //! A viewer and a target that do exactly what a test wants, the wrong things included, and a gateway with
 //! a configuration of the test's own.
 
+pub(crate) mod rdp;
 pub(crate) mod site;
 pub(crate) mod target;
 pub(crate) mod viewer;

@@ -24,6 +24,8 @@ const PERMISSIONS: &str = "view, pointer, keyboard, clipboard.to_target, clipboa
 
 /// What a test's gateway is configured with.
 pub(crate) struct Setup {
+    /// The protocol of viewers and targets.
+    protocol: &'static str,
     targets: String,
     permissions: String,
     more: String,
@@ -32,22 +34,37 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// One technician, `alice`, and one target, `desk`.
+    /// VNC, one technician, `alice`, and one target, `desk`.
     pub(crate) fn new(target: &Target) -> Self {
-        let setup = Self {
+        Self::of("vnc").target("desk", target.port, "")
+    }
+
+    /// RDP, one technician, `alice`, and no target yet.
+    pub(crate) fn rdp() -> Self {
+        Self::of("rdp")
+    }
+
+    fn of(protocol: &'static str) -> Self {
+        Self {
+            protocol,
             targets: String::new(),
             permissions: PERMISSIONS.to_owned(),
             more: String::new(),
             files: None,
-        };
-        setup.target("desk", target.port, "")
+        }
     }
 
     /// One more target; `more` is one more of its keys, without indentation.
     pub(crate) fn target(mut self, name: &str, port: u16, more: &str) -> Self {
+        // RDP's targets have TLS, with a certificate that nobody knows.
+        let more = match self.protocol {
+            "rdp" => format!("tls: {{ verify: insecure }}\n    {more}"),
+            _ => more.to_owned(),
+        };
         let _ = writeln!(
             self.targets,
-            "  - name: {name}\n    protocol: vnc\n    address: 127.0.0.1:{port}\n    {more}"
+            "  - name: {name}\n    protocol: {}\n    address: 127.0.0.1:{port}\n    {more}",
+            self.protocol
         );
         self
     }
@@ -107,11 +124,15 @@ impl<'lab> Site<'lab> {
 
     /// Writes the configuration.
     fn configure(&self) -> Outcome {
-        let Setup { targets, permissions, more, .. } = &self.setup;
+        let Setup { protocol, targets, permissions, more, .. } = &self.setup;
+        let security = match *protocol {
+            "rdp" => "tls: { self_signed: true }\nrdp: { security: [nla, tls] }",
+            _ => "vnc: { security: [ard, vnc_auth] }",
+        };
         let configuration = format!(
             "data_dir: {data}\n\
-             listen: {{ vnc: 127.0.0.1:{port} }}\n\
-             vnc: {{ security: [ard, vnc_auth] }}\n\
+             listen: {{ {protocol}: 127.0.0.1:{port} }}\n\
+             {security}\n\
              users:\n  - {{ name: alice, groups: [helpdesk] }}\n  - {{ name: bob, groups: [helpdesk] }}\n\
              targets:\n{targets}\
              rules:\n  - name: helpdesk\n    groups: [helpdesk]\n    targets: [\"*\"]\n    \
@@ -166,6 +187,7 @@ impl<'lab> Site<'lab> {
     /// Writes the configuration with one more target.
     pub(crate) fn add_target(&mut self, name: &str, port: u16) -> Outcome {
         let setup = Setup {
+            protocol: self.setup.protocol,
             targets: std::mem::take(&mut self.setup.targets),
             permissions: self.setup.permissions.clone(),
             more: self.setup.more.clone(),

@@ -2,6 +2,7 @@
 
 mod channels;
 mod files;
+mod hostile;
 mod live;
 mod pairs;
 mod refusals;
