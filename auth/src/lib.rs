@@ -36,7 +36,8 @@ pub use jwt::{
 pub use logins::{Entry, LoginRefusal, Logins};
 pub use password::{PasswordError, PasswordHash, Passwords, hash_password};
 pub use rules::{
-    Decision, Denial, Facts, Grant, Requirement, Rule, Subject, TargetSelector, UnknownRequirement, decide,
+    Considered, Decision, Denial, Effect, Facts, Grant, Hours, Refused, Requirement, Rule, Subject,
+    TargetSelector, TicketIdPattern, decide, explain,
 };
 pub use secret::{Random, Secret};
 pub use store::{

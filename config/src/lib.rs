@@ -8,6 +8,7 @@
 //! Nothing but reading files and environment variables happens here, and that through [`Resolver`].
 
 mod errors;
+mod fragments;
 mod load;
 mod meaning;
 mod places;
@@ -24,17 +25,18 @@ pub use errors::{ConfigErrors, Problem};
 pub use load::Loaded;
 pub use passerelle_desktop::{Permission, Permissions};
 pub use places::Places;
-pub use resolver::{FileError, Resolver, SystemResolver};
+pub use resolver::{FileError, FragmentFile, Resolver, SystemResolver};
 pub use schema::schema;
 pub use sections::{
-    AddressBackoff, Api, Backoff, CertificatePolicy, Claims, ClipboardSizes, Config, Credentials,
-    GlobalBackoff, Issuer, KeySetFile, Keystrokes, Limits, Listen, Lockout, Log, LogFormat, LogLevel,
-    Protocol, Rdp, RdpSecurity, Recording, RecordingPolicy, Requirement, Roles, Rule, Scope,
+    AddressBackoff, Api, Backoff, CertificatePolicy, Claims, ClipboardSizes, Config, Credentials, Day,
+    Effect, GlobalBackoff, Hours, Issuer, KeySetFile, Keystrokes, Limits, Listen, Lockout, Log, LogFormat,
+    LogLevel, Protocol, Rdp, RdpSecurity, Recording, RecordingPolicy, Requirement, Roles, Rule, Scope,
     SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store, Target, TargetSecurity, TargetSelector,
     TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc,
 };
 pub use values::{
     AddressError, ByteSize, CertificateFile, DurationError, Fingerprint, FingerprintError, HostPort,
-    HumanDuration, ListenAddresses, Recipient, RecipientError, Secret, SizeError, Time, TimeError, TokenHash,
-    TokenHashError,
+    HumanDuration, ListenAddresses, MacAddress, MacAddressError, Network, NetworkError, Pattern,
+    PatternError, Recipient, RecipientError, Secret, SizeError, Time, TimeError, TimeOfDay, TimeOfDayError,
+    TokenHash, TokenHashError, ZoneError, ZoneName,
 };

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use serde_json::Value as Json;
+
 use crate::errors::{ConfigErrors, Problem};
+use crate::fragments::Fragments;
 use crate::report::Report;
-use crate::resolver::{Resolver, SystemResolver};
-use crate::sections::Config;
+use crate::resolver::{FragmentFile, Resolver, SystemResolver, WithoutSecrets};
+use crate::sections::{Config, Target};
 use crate::shape::Shape;
 use crate::{meaning, schema, tree};
 
@@ -16,6 +19,8 @@ pub struct Loaded {
     pub config: Config,
     /// What is doubtful in it, in the file's order.
     pub warnings: Vec<Problem>,
+    /// The files in `targets_dir`, as they were just before they were read.
+    pub fragments: Vec<FragmentFile>,
 }
 
 impl Config {
@@ -26,6 +31,14 @@ impl Config {
     pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
         let text = read(path)?;
         Self::parse(&text, &path.to_string_lossy(), &SystemResolver)
+    }
+
+    /// Reads and checks a file without the secrets that it refers to; nothing can be logged in to with it.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with the file, or that it cannot be read.
+    pub fn load_without_secrets(path: &Path) -> Result<Loaded, ConfigErrors> {
+        Self::parse(&read(path)?, &path.to_string_lossy(), &WithoutSecrets)
     }
 
     /// Checks the text of a file. `source_name` is what problems call the file; relative paths in the
@@ -57,19 +70,37 @@ pub(crate) fn read(path: &Path) -> Result<String, ConfigErrors> {
     })
 }
 
-fn check(text: &str, source_name: &str, resolver: &dyn Resolver, report: &mut Report) -> Option<Config> {
+fn check(
+    text: &str,
+    source_name: &str,
+    resolver: &dyn Resolver,
+    report: &mut Report,
+) -> Option<(Config, Vec<FragmentFile>)> {
     let root = tree::parse(text, report)?;
     let schema = schema();
     let base = Path::new(source_name).parent().unwrap_or(Path::new(""));
     let json = Shape::new(&schema, base, resolver, report).check(&root, &schema, "");
-    meaning::check_tree(&root, report);
+    let mut fragments = match (root.get("targets_dir"), json.get("targets_dir").and_then(Json::as_str)) {
+        (Some(node), Some(directory)) => {
+            let targets = schema.pointer("/properties/targets").unwrap_or(&Json::Null);
+            Fragments::read(Path::new(directory), node.at, (&schema, targets), resolver, report)
+        }
+        _ => Fragments::default(),
+    };
+    meaning::check_tree(&root, &fragments, report);
     if report.has_errors() {
         return None;
     }
-    match serde_json::from_value::<Config>(json) {
+    let config = serde_json::from_value::<Config>(json).and_then(|mut config| {
+        for targets in fragments.json() {
+            config.targets.extend(serde_json::from_value::<Vec<Target>>(targets)?);
+        }
+        Ok(config)
+    });
+    match config {
         Ok(config) => {
             meaning::check_config(&config, &root, report);
-            Some(config)
+            Some((config, fragments.files))
         }
         Err(error) => {
             report.file_error(error.to_string());

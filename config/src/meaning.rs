@@ -3,28 +3,34 @@
 //! Most of it looks at the tree and not at the types, so that it is found together with mistakes in the
 //! shape.
 
+mod rules;
+mod targets;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 
+use crate::fragments::Fragments;
 use crate::report::{Report, quoted, suggestion};
-use crate::sections::{ClipboardSizes, Config, check_target_tls, check_tls};
+use crate::sections::{ClipboardSizes, Config, check_tls};
 use crate::tree::{Node, Value};
 use crate::values::HumanDuration;
 
 /// Finds what is wrong with the file as far as it has the right shape.
-pub(crate) fn check_tree(root: &Node, report: &mut Report) {
-    for section in ["users", "targets", "rules", "service_accounts"] {
-        distinct_names(root, section, report);
+pub(crate) fn check_tree(root: &Node, fragments: &Fragments, report: &mut Report) {
+    for section in ["users", "rules", "service_accounts"] {
+        distinct_names(section, Element::within(root, section), report);
     }
-    rules(root, report);
+    let targets = || Element::within(root, "targets").chain(fragments.targets());
+    distinct_names("targets", targets(), report);
+    rules::check(root, targets, fragments.is_complete(), report);
     own_tls(root, report);
     listeners(root, report);
     viewer_security(root, report);
     roles(root, report);
     issuers(root, report);
-    for (index, target) in elements(root, "targets").enumerate() {
-        target_tls(target, &format!("targets[{index}].tls"), report);
-        target_security(target, &format!("targets[{index}].security"), report);
-        target_domain(target, &format!("targets[{index}].credentials.domain"), report);
+    for target in targets() {
+        report.in_file(target.file, |report| targets::check(target.node, &target.path("targets"), report));
     }
 }
 
@@ -55,6 +61,28 @@ pub(crate) fn check_config(config: &Config, root: &Node, report: &mut Report) {
             let key = format!("limits.clipboard.{name}");
             report.error(find(root, &key).at, &key, format!("must be at most {}", ClipboardSizes::MAX));
         }
+    }
+}
+
+/// An element of a list, in the configuration file or a fragment.
+#[derive(Clone, Copy)]
+pub(crate) struct Element<'a> {
+    /// The fragment.
+    pub(crate) file: Option<&'a str>,
+    pub(crate) index: usize,
+    pub(crate) node: &'a Node,
+}
+
+impl<'a> Element<'a> {
+    fn within(root: &'a Node, section: &str) -> impl Iterator<Item = Self> + use<'a> {
+        let items = root.get(section).map(Node::items).unwrap_or_default();
+        items.iter().enumerate().map(|(index, node)| Self { file: None, index, node })
+    }
+
+    /// Path of the element in its file, which for a fragment is nothing but the list.
+    fn path(&self, section: &str) -> String {
+        let section = if self.file.is_some() { "" } else { section };
+        format!("{section}[{}]", self.index)
     }
 }
 
@@ -94,68 +122,27 @@ fn texts<'a>(
     items.filter_map(move |(index, item)| Some((item, item.text()?, format!("{path}.{list}[{index}]"))))
 }
 
-fn distinct_names(root: &Node, section: &str, report: &mut Report) {
-    let mut known: Vec<(&str, &Node)> = Vec::new();
-    for (index, element) in elements(root, section).enumerate() {
-        let Some(node) = element.get("name") else { continue };
+/// A name may be used once in a section, in whichever file.
+fn distinct_names<'a>(section: &str, elements: impl Iterator<Item = Element<'a>>, report: &mut Report) {
+    let mut known: HashMap<&str, (Option<&str>, usize)> = HashMap::new();
+    for element in elements {
+        let Some(node) = element.node.get("name") else { continue };
         let Some(name) = node.text() else { continue };
-        match known.iter().find(|(known, _)| *known == name) {
-            Some((_, first)) => {
-                let message = format!("the name {} is already taken in line {}", quoted(name), first.at.line);
-                report.error(node.at, &format!("{section}[{index}].name"), message);
+        match known.entry(name) {
+            Entry::Occupied(first) => {
+                let (file, line) = first.get();
+                let place = match file {
+                    _ if *file == element.file => format!("line {line}"),
+                    Some(file) => format!("line {line} of {file}"),
+                    None => format!("line {line} of the configuration file"),
+                };
+                let message = format!("the name {} is already taken in {place}", quoted(name));
+                let key = format!("{}.name", element.path(section));
+                report.in_file(element.file, |report| report.error(node.at, &key, message));
             }
-            None => known.push((name, node)),
-        }
-    }
-}
-
-fn rules(root: &Node, report: &mut Report) {
-    let users: Vec<&str> = elements(root, "users").filter_map(name_of).collect();
-    let groups: Vec<&str> = elements(root, "users").flat_map(|user| list_of(user, "groups")).collect();
-    let targets: Vec<&str> = elements(root, "targets").filter_map(name_of).collect();
-    let tags: Vec<&str> = elements(root, "targets").flat_map(|target| list_of(target, "tags")).collect();
-
-    for (index, rule) in elements(root, "rules").enumerate() {
-        let path = format!("rules[{index}]");
-        let nobody = |key: &str| {
-            rule.get(key).is_none_or(|list| matches!(&list.value, Value::List(items) if items.is_empty()))
-        };
-        if matches!(rule.value, Value::Map(_)) && nobody("users") && nobody("groups") {
-            report.error(rule.at, &path, "the rule names nobody; add `groups` or `users`");
-        }
-        for (node, user, key) in texts(rule, "users", &path) {
-            if !users.contains(&user) {
-                let guess = suggestion(user, users.iter().copied());
-                report.error(node.at, &key, format!("there is no user {}{guess}", quoted(user)));
+            Entry::Vacant(place) => {
+                place.insert((element.file, node.at.line));
             }
-        }
-        for (node, group, key) in texts(rule, "groups", &path) {
-            if !groups.contains(&group) {
-                let guess = suggestion(group, groups.iter().copied());
-                report.warning(node.at, &key, format!("no user is in the group {}{guess}", quoted(group)));
-            }
-        }
-        for (node, selector, key) in texts(rule, "targets", &path) {
-            match selector.strip_prefix("tag:") {
-                Some(tag) if !tags.contains(&tag) => {
-                    let guess = suggestion(tag, tags.iter().copied());
-                    report.warning(node.at, &key, format!("no target has the tag {}{guess}", quoted(tag)));
-                }
-                None if selector != "*" && !targets.contains(&selector) => {
-                    let mut guess = suggestion(selector, targets.iter().copied());
-                    if tags.contains(&selector) {
-                        guess = format!("; did you mean `tag:{selector}`?");
-                    }
-                    report.error(node.at, &key, format!("there is no target {}{guess}", quoted(selector)));
-                }
-                _ => {}
-            }
-        }
-        if let Some(list) = rule
-            .get("permissions")
-            .filter(|list| matches!(&list.value, Value::List(items) if items.is_empty()))
-        {
-            report.warning(list.at, &format!("{path}.permissions"), "the rule grants nothing");
         }
     }
 }
@@ -273,71 +260,6 @@ fn only_local(addresses: &Node) -> bool {
         address.is_some_and(|address| address.ip().is_loopback())
     };
     local(addresses) || (!addresses.items().is_empty() && addresses.items().iter().all(local))
-}
-
-fn target_tls(target: &Node, path: &str, report: &mut Report) {
-    let Some(tls) = target.get("tls") else { return };
-    let verify = tls.get("verify").map_or(Some("ca"), Node::text).unwrap_or_default();
-    let has = |key: &str| tls.get(key).is_some();
-    if let Err(error) = check_target_tls(verify, has("ca_file"), has("fingerprint"), has("server_name")) {
-        report.error(tls.at, path, error.to_string());
-    }
-    if verify == "insecure" {
-        let at = tls.get("verify").unwrap_or(tls).at;
-        let message = "the target's certificate is not checked, so anyone on the way can read the session and the password; use `pin` or `tofu`";
-        report.warning(at, &format!("{path}.verify"), message);
-    }
-}
-
-/// Which protocol's a target's security type is.
-fn protocol_of(security: &str) -> &'static str {
-    match security {
-        "nla" | "tls" => "rdp",
-        _ => "vnc",
-    }
-}
-
-fn target_security(target: &Node, path: &str, report: &mut Report) {
-    let has = |key: &str| target.get("credentials").is_some_and(|credentials| credentials.get(key).is_some());
-    let (username, password) = (has("username"), has("password"));
-    let protocol = target.get("protocol").and_then(Node::text).unwrap_or_default();
-    for (index, node) in target.get("security").map(Node::items).unwrap_or_default().iter().enumerate() {
-        let security = node.text().unwrap_or_default();
-        let key = format!("{path}[{index}]");
-        let known = match protocol {
-            "rdp" => "`nla` and `tls`",
-            "vnc" => "`x509_plain`, `x509_vnc`, `x509_none`, `ard`, `vnc_auth` and `none`",
-            _ => continue,
-        };
-        if protocol_of(security) != protocol {
-            let message =
-                format!("{} is not for `protocol: {protocol}`, which has {known}", quoted(security));
-            report.error(node.at, &key, message);
-            continue;
-        }
-        let (needs_username, needs_password) = match security {
-            "x509_plain" | "ard" | "nla" => (true, true),
-            "x509_vnc" | "vnc_auth" => (false, true),
-            _ => (false, false),
-        };
-        let missing = match (needs_username && !username, needs_password && !password) {
-            (true, true) => "`credentials.username` and `credentials.password`",
-            (true, false) => "`credentials.username`",
-            (false, true) => "`credentials.password`",
-            (false, false) => continue,
-        };
-        report.error(node.at, &key, format!("`{security}` needs {missing}"));
-    }
-}
-
-fn target_domain(target: &Node, path: &str, report: &mut Report) {
-    let Some(credentials) = target.get("credentials") else { return };
-    let Some(domain) = credentials.get("domain") else { return };
-    if target.get("protocol").and_then(Node::text) == Some("vnc") {
-        report.error(domain.at, path, "VNC knows no domains; only a target with `protocol: rdp` has one");
-    } else if credentials.get("username").is_none() {
-        report.error(domain.at, path, "a domain needs the name of a user in it; add `credentials.username`");
-    }
 }
 
 fn durations(config: &Config, root: &Node, report: &mut Report) {

@@ -2,6 +2,7 @@
 
 use crate::errors::{ConfigErrors, Problem};
 use crate::load::Loaded;
+use crate::resolver::FragmentFile;
 use crate::sections::Config;
 
 /// Where something stands in the file: line and column from 1.
@@ -39,6 +40,15 @@ impl Report {
         self.errors.push(problem);
     }
 
+    /// What `work` reports is about `file`, if one is given.
+    pub(crate) fn in_file<T>(&mut self, file: Option<&str>, work: impl FnOnce(&mut Self) -> T) -> T {
+        let Some(file) = file else { return work(self) };
+        let outer = std::mem::replace(&mut self.file, file.to_owned());
+        let result = work(self);
+        self.file = outer;
+        result
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }
@@ -54,11 +64,14 @@ impl Report {
     }
 
     /// The configuration with the warnings, or everything that is wrong; in the file's order.
-    pub(crate) fn finish(mut self, config: Option<Config>) -> Result<Loaded, ConfigErrors> {
+    pub(crate) fn finish(
+        mut self,
+        config: Option<(Config, Vec<FragmentFile>)>,
+    ) -> Result<Loaded, ConfigErrors> {
         match config {
-            Some(config) if self.errors.is_empty() => {
+            Some((config, fragments)) if self.errors.is_empty() => {
                 in_order(&mut self.warnings);
-                Ok(Loaded { config, warnings: self.warnings })
+                Ok(Loaded { config, warnings: self.warnings, fragments })
             }
             _ => Err(self.fail()),
         }

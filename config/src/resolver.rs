@@ -3,7 +3,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -26,6 +26,34 @@ pub trait Resolver {
     /// # Errors
     /// The file cannot be read.
     fn file(&self, path: &Path) -> Result<Vec<u8>, FileError>;
+
+    /// The files in a directory whose names end in `.yaml` and do not begin with a dot, by name.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    fn fragments(&self, directory: &Path) -> io::Result<Vec<FragmentFile>>;
+}
+
+/// A file with targets. Two that are equal have the same contents, as far as the file system tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FragmentFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What changes with its contents: device, inode, size, and when it was changed, in nanoseconds. Of the
+    /// file that a symbolic link leads to.
+    pub version: (u64, u64, u64, i128),
+}
+
+impl FragmentFile {
+    fn of(path: PathBuf) -> Self {
+        // One that vanished, or a link that leads nowhere, is found out when it is read.
+        let version = fs::metadata(&path).map_or((0, 0, 0, 0), |file| {
+            // The inode's own time: contents that are put back with their old time count as changed.
+            let changed = i128::from(file.ctime()) * 1_000_000_000 + i128::from(file.ctime_nsec());
+            (file.dev(), file.ino(), file.len(), changed)
+        });
+        Self { path, version }
+    }
 }
 
 /// Why a file that the configuration refers to is not used. The sentence goes on from the file's path.
@@ -85,6 +113,46 @@ impl Resolver for SystemResolver {
         let mut contents = Vec::new();
         read(file, &mut contents)?;
         Ok(contents)
+    }
+
+    fn fragments(&self, directory: &Path) -> io::Result<Vec<FragmentFile>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+            if !hidden && path.extension().is_some_and(|extension| extension == "yaml") {
+                files.push(FragmentFile::of(path));
+            }
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+}
+
+/// The file system, with something that looks like a secret in place of each.
+///
+/// For people who want to know what the configuration says and may not read its secrets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WithoutSecrets;
+
+/// Passes for the hash of a password.
+const STAND_IN: &str = "$argon2id$";
+
+impl Resolver for WithoutSecrets {
+    fn variable(&self, _: &str) -> Option<String> {
+        Some(STAND_IN.to_owned())
+    }
+
+    fn secret_file(&self, _: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+        Ok(Zeroizing::new(STAND_IN.into()))
+    }
+
+    fn file(&self, path: &Path) -> Result<Vec<u8>, FileError> {
+        SystemResolver.file(path)
+    }
+
+    fn fragments(&self, directory: &Path) -> io::Result<Vec<FragmentFile>> {
+        SystemResolver.fragments(directory)
     }
 }
 

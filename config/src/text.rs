@@ -10,7 +10,8 @@ use crate::report::quoted;
 use crate::resolver::Resolver;
 use crate::sections::TargetSelector;
 use crate::values::{
-    ByteSize, Fingerprint, HostPort, HumanDuration, Recipient, Time, TokenHash, format, is_name,
+    ByteSize, Fingerprint, HostPort, HumanDuration, MacAddress, Network, Pattern, Recipient, Time, TimeOfDay,
+    TokenHash, ZoneName, format, is_name,
 };
 
 /// What became of a text.
@@ -34,7 +35,14 @@ pub(crate) fn read(text: &str, format: &str, base: &Path, resolver: &dyn Resolve
         format::TOKEN_HASH => unrepeated::<TokenHash>(text),
         format::RECIPIENT => unrepeated::<Recipient>(text),
         format::LISTEN_ADDRESS => listen_address(text),
-        format::NAME => name(text, text),
+        format::NETWORK => parsed::<Network>(text),
+        format::TIME_ZONE => parsed::<ZoneName>(text),
+        format::TIME_OF_DAY => parsed::<TimeOfDay>(text),
+        format::PATTERN => parsed::<Pattern>(text),
+        format::MAC_ADDRESS => parsed::<MacAddress>(text),
+        format::PERSON if text == "*" => Reading::As(json!(text)),
+        format::NAME | format::PERSON => name(text, text),
+        format::LINE => line(text),
         format::SELECTOR => match text.parse() {
             Ok(TargetSelector::All) => Reading::As(json!(text)),
             Ok(TargetSelector::Tag(inner) | TargetSelector::Name(inner)) => name(text, &inner),
@@ -77,6 +85,13 @@ fn unrepeated<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Reading {
         Ok(_) => Reading::As(json!(text)),
         Err(error) => Reading::Wrong(format!("this {error}")),
     }
+}
+
+fn line(text: &str) -> Reading {
+    if text.trim().is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
+        return Reading::Wrong("must be a single line of 1 to 200 characters".to_owned());
+    }
+    Reading::As(json!(text))
 }
 
 fn name(text: &str, inner: &str) -> Reading {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use passerelle_config::{
-    Config, FileError, Loaded, Permission, Protocol, RdpSecurity, Resolver, Scope, TargetSelector,
-    ViewerSecurity, schema,
+    Config, FileError, FragmentFile, Loaded, Permission, Protocol, RdpSecurity, Resolver, Scope,
+    TargetSelector, ViewerSecurity, schema,
 };
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -56,6 +56,10 @@ impl Resolver for World {
             self.files.get(path).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))?;
         Ok(contents.as_bytes().to_vec())
     }
+
+    fn fragments(&self, _: &Path) -> std::io::Result<Vec<FragmentFile>> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
 }
 
 fn accepted(text: &str) -> Loaded {
@@ -77,7 +81,7 @@ const EXAMPLE: &str = include_str!("../example.yaml");
 
 #[test]
 fn the_example_is_accepted() {
-    let Loaded { config, warnings } = accepted(EXAMPLE);
+    let Loaded { config, warnings, .. } = accepted(EXAMPLE);
     assert_eq!(config.users.len(), 2);
     assert_eq!(
         config.target("front-desk").unwrap().credentials.password.as_ref().unwrap().expose(),
@@ -139,7 +143,7 @@ fn the_api_has_its_sections() {
          roles: {{ supervisor: [seniors] }}\n\
          service_accounts: [{{ name: portal, token_hash: {hash}, scopes: [tickets:write], expires: 2027-01-31T00:00:00Z }}]"
     );
-    let Loaded { config, warnings } = accepted(&text);
+    let Loaded { config, warnings, .. } = accepted(&text);
     assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!((config.api.requests_per_minute, config.roles.supervisor[0].as_str()), (7, "seniors"));
     let account = &config.service_accounts[0];
@@ -167,7 +171,7 @@ fn warnings_of_open_metrics() -> Vec<String> {
 
 #[test]
 fn the_smallest_file_has_sensible_values() {
-    let Loaded { config, warnings } = accepted("listen: { vnc: '[::1]:0' }");
+    let Loaded { config, warnings, .. } = accepted("listen: { vnc: '[::1]:0' }");
     assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(config.viewer_security(), [ViewerSecurity::Ard, ViewerSecurity::VncAuth]);
     assert_eq!(config.control_socket(), Path::new("/var/lib/passerelle/control.sock"));
@@ -202,7 +206,7 @@ targets:
   - { name: old, protocol: vnc, address: 'a:5900' }
 rules: [{ name: r, users: [alice], targets: ['*'], permissions: [view, drives, other_channels] }]
 ";
-    let Loaded { config, warnings } = accepted(text);
+    let Loaded { config, warnings, .. } = accepted(text);
     assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(config.listen.rdp.as_ref().unwrap().0, ["[::]:3389".parse().unwrap()]);
     assert_eq!(config.listen.vnc, None);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use passerelle_auth::{Decision, Embedded, IssueError, NewTicket, Pepper, Store, StoreError, TicketContext};
-use passerelle_config::{Config, Protocol, RdpSecurity, RecordingPolicy, Target};
+use passerelle_auth::{Embedded, IssueError, NewTicket, Pepper, Store, StoreError, TicketContext};
+use passerelle_config::{Config, FragmentFile, Protocol, RdpSecurity, RecordingPolicy, Target};
 use passerelle_desktop::{Permissions, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, Outcome};
 use passerelle_recorder::{
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::ambient::{self, SystemClock};
 use crate::control::{RecordingAccess, TicketAnswer, TicketRequest};
+use crate::policy::access::{Asked, NotAdmitted};
 use crate::policy::{self, Policy};
 use crate::preauth::WaitingRoom;
 use crate::session::{CloseReason, Registry, View};
@@ -81,7 +82,11 @@ pub(crate) enum TicketError {
     #[error("a ticket cannot live longer than tickets.life, {0} s, and not less than a second")]
     Life(u64),
     #[error("{technician} may not connect to {target}: {why}")]
-    Denied { technician: String, target: String, why: String },
+    Denied { technician: String, target: String, why: NotAdmitted },
+    #[error("a reason has at most {REASON} characters and is one line")]
+    Reason,
+    #[error("a ticket id has at most {TICKET_ID} characters and is one line")]
+    TicketId,
     #[error(transparent)]
     Issue(#[from] IssueError),
     #[error(transparent)]
@@ -170,12 +175,14 @@ impl Gateway {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the configuration again. Running sessions keep what they began with; a configuration with
-    /// errors changes nothing.
-    pub(crate) async fn reload(&self, path: &Path) {
+    /// Reads the configuration again, because of `cause`. Running sessions keep what they began with; a
+    /// configuration with errors changes nothing.
+    ///
+    /// Comes back with the files of targets that are in force now, if the configuration is.
+    pub(crate) async fn reload(&self, path: &Path, cause: &str) -> Option<Vec<FragmentFile>> {
         let loaded = match Config::load(path) {
             Ok(loaded) => loaded,
-            Err(errors) => return self.reload_rejected(&errors.to_string()),
+            Err(errors) => return self.reload_rejected(&errors.to_string(), cause),
         };
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
@@ -186,7 +193,7 @@ impl Gateway {
                 self.room.set_capacity(waiting(&policy.config));
                 *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
             }
-            Err(error) => return self.reload_rejected(&error.to_string()),
+            Err(error) => return self.reload_rejected(&error.to_string(), cause),
         }
         if !ignored.is_empty() {
             tracing::warn!(keys = ignored.join(", "), "changes of these keys take effect at the next start");
@@ -195,13 +202,21 @@ impl Gateway {
         self.audit.note(
             AuditEvent::new(AuditKind::ConfigReloaded)
                 .outcome(Outcome::Success)
+                .detail("cause", cause)
                 .detail("needs_restart", ignored),
         );
+        Some(loaded.fragments)
     }
 
-    fn reload_rejected(&self, why: &str) {
+    fn reload_rejected<T>(&self, why: &str, cause: &str) -> Option<T> {
         tracing::error!("the configuration was not reloaded, the old one stays in force:\n{why}");
-        self.audit.note(AuditEvent::new(AuditKind::ConfigRejected).outcome(Outcome::Failed).message(why));
+        self.audit.note(
+            AuditEvent::new(AuditKind::ConfigRejected)
+                .outcome(Outcome::Failed)
+                .message(why)
+                .detail("cause", cause),
+        );
+        None
     }
 
     /// Issues a ticket on behalf of `by`.
@@ -216,21 +231,24 @@ impl Gateway {
         let (technician, target) = (request.technician.clone(), request.target.clone());
         let answer = self.issue_allowed(request, by).await;
         if let Err(error) = &answer {
-            self.audit.note(
-                AuditEvent::new(AuditKind::TicketRefused)
-                    .technician(technician)
-                    .target(target)
-                    .outcome(Outcome::Refused)
-                    .message(error.to_string())
-                    .detail("by", by),
-            );
+            let mut event = AuditEvent::new(AuditKind::TicketRefused)
+                .technician(technician)
+                .target(target)
+                .outcome(Outcome::Refused)
+                .message(error.to_string())
+                .detail("by", by);
+            if let TicketError::Denied { why, .. } = error {
+                event = with_missing(event, why);
+            }
+            self.audit.note(event);
         }
         answer
     }
 
     async fn issue_allowed(&self, request: TicketRequest, by: &str) -> Result<TicketAnswer, TicketError> {
         let policy = self.policy();
-        let TicketRequest { technician, target, life_seconds, permissions, reference } = request;
+        let TicketRequest { technician, target, life_seconds, permissions, reference, reason, ticket_id } =
+            request;
         if policy.config.user(&technician).is_none() {
             return Err(TicketError::Technician(technician));
         }
@@ -248,29 +266,29 @@ impl Gateway {
             Some(names) => Some(parse_permissions(&names)?),
         };
         let now = ambient::now();
-        let anywhere = std::net::Ipv4Addr::UNSPECIFIED.into();
-        let granted = match policy.decide(&technician, known, anywhere, now).narrowed(permissions) {
-            Decision::Granted(grant) => grant,
-            Decision::Denied(denial) => {
-                return Err(TicketError::Denied { technician, target, why: denial.to_string() });
-            }
+        let context = TicketContext {
+            reason: bounded(reason, REASON, TicketError::Reason)?,
+            ticket_id: bounded(ticket_id, TICKET_ID, TicketError::TicketId)?,
+            issued_by: Some(by.to_owned()),
+            ..TicketContext::default()
         };
-        let context = TicketContext { issued_by: Some(by.to_owned()), ..TicketContext::default() };
+        let asked = Asked { technician: &technician, target: known, source: None, context: &context, now };
+        let granted = match policy.admit(&asked, permissions) {
+            Ok(grant) => grant,
+            Err(why) => return Err(TicketError::Denied { technician, target, why }),
+        };
         let new = NewTicket { technician, target, permissions, address: None, context, reference };
         let issued = policy.tickets(life).issue(&new, now, &mut ambient::random).await?;
-        self.audit
-            .append(
-                AuditEvent::new(AuditKind::TicketIssued)
-                    .technician(new.technician)
-                    .target(new.target)
-                    .outcome(Outcome::Success)
-                    .detail("ticket", issued.id.to_string())
-                    .detail("by", by)
-                    .detail("expires_at", issued.expires_at.to_string())
-                    .detail("permissions", json!(granted.permissions))
-                    .detail("reference", reference),
-            )
-            .await?;
+        let event = AuditEvent::new(AuditKind::TicketIssued)
+            .technician(new.technician)
+            .target(new.target)
+            .outcome(Outcome::Success)
+            .detail("ticket", issued.id.to_string())
+            .detail("by", by)
+            .detail("expires_at", issued.expires_at.to_string())
+            .detail("permissions", json!(granted.permissions))
+            .detail("reference", reference);
+        self.audit.append(with_context(event, &new.context)).await?;
         Ok(TicketAnswer {
             username: issued.username,
             ticket: issued.ticket.expose().to_owned(),
@@ -319,6 +337,40 @@ impl Gateway {
         for entry in self.registry.all() {
             entry.stop(reason.clone());
         }
+    }
+}
+
+/// The longest reason that a ticket can have, in characters.
+const REASON: usize = 500;
+/// The longest ticket id, in characters.
+const TICKET_ID: usize = 128;
+
+fn bounded(text: Option<String>, most: usize, error: TicketError) -> Result<Option<String>, TicketError> {
+    match text {
+        Some(text) if text.chars().count() > most || text.chars().any(char::is_control) => Err(error),
+        text => Ok(text),
+    }
+}
+
+/// Adds what rules may ask for and somebody gave.
+pub(crate) fn with_context(mut event: AuditEvent, context: &TicketContext) -> AuditEvent {
+    for (name, value) in [
+        ("reason", &context.reason),
+        ("ticket_id", &context.ticket_id),
+        ("approved_by", &context.approved_by),
+    ] {
+        if let Some(value) = value {
+            event = event.detail(name, value.as_str());
+        }
+    }
+    event
+}
+
+/// Adds what is missing, if that is why.
+pub(crate) fn with_missing(event: AuditEvent, why: &NotAdmitted) -> AuditEvent {
+    match why.missing() {
+        [] => event,
+        missing => event.detail("missing", json!(missing)),
     }
 }
 

@@ -6,6 +6,7 @@ mod control;
 mod demo;
 mod descriptors;
 mod files;
+mod fragments;
 mod gateway;
 mod lifecycle;
 mod listener;
@@ -39,6 +40,7 @@ fn run(Cli { config, command }: Cli) -> Result<ExitCode, CliError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Check(output) => cli::check(&config, &output),
+        Command::Explain(args) => cli::explain(&args, &config),
         Command::Ticket(args) => runtime()?.block_on(cli::ticket(args, &config)),
         Command::RdpFile(args) => runtime()?.block_on(cli::rdp_file(args, &config)),
         Command::Sessions(command) => runtime()?.block_on(cli::sessions(command, &config)),

@@ -1,18 +1,21 @@
 //! What the configuration means for the parts that act on it. Replaced as a whole by a reload; sessions
 //! keep the one they began with.
 
+pub(crate) mod access;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use passerelle_auth as auth;
 use passerelle_config::{self as config, Config};
-use passerelle_desktop::ClipboardLimits;
+use passerelle_desktop::{ClipboardLimits, Permissions};
 use passerelle_rfb::Limits;
 use passerelle_vnc::target::{TargetCredentials, TargetSecurity, TargetSettings};
 use passerelle_vnc::viewer::{ViewerSecurity, ViewerSettings};
 use rustls::RootCertStore;
 
+use self::access::{Asked, NotAdmitted};
 use crate::tls::{self, OwnCertificate, TlsError};
 
 /// The configuration, ready for use.
@@ -46,7 +49,7 @@ impl Policy {
         };
         let security = config.viewer_security().into_iter().map(viewer_security).collect();
         Ok(Self {
-            rules: config.rules.iter().map(rule).collect(),
+            rules: access::rules(&config),
             rdp_viewer: certificate.as_ref().map(|certificate| rdp_viewer(&config.rdp, certificate)),
             viewer: ViewerSettings {
                 security,
@@ -67,25 +70,16 @@ impl Policy {
         auth::Tickets::new(self.store.clone(), &self.pepper, policy, lockout(&self.config.lockout))
     }
 
-    /// What the rules say about a technician and a target at this moment.
-    pub(crate) fn decide(
+    /// What somebody may do who asks for it, if anything; at most `limit`.
+    ///
+    /// # Errors
+    /// A session must not begin.
+    pub(crate) fn admit(
         &self,
-        technician: &str,
-        target: &config::Target,
-        source: std::net::IpAddr,
-        now: auth::Timestamp,
-    ) -> auth::Decision {
-        let groups = self.config.user(technician).map(|user| user.groups.clone()).unwrap_or_default();
-        let facts = auth::Facts {
-            technician: technician.to_owned(),
-            groups,
-            target: target.name.clone(),
-            tags: target.tags.clone(),
-            protocol: target.protocol.name().to_owned(),
-            source,
-            now,
-        };
-        auth::decide(&facts, &self.rules)
+        asked: &Asked<'_>,
+        limit: Option<Permissions>,
+    ) -> Result<auth::Grant, NotAdmitted> {
+        access::admit(&asked.facts(&self.config), &self.rules, limit)
     }
 
     /// How to log in to `target`.
@@ -198,26 +192,6 @@ fn viewer_security(security: config::ViewerSecurity) -> ViewerSecurity {
         config::ViewerSecurity::X509Vnc => ViewerSecurity::X509Vnc,
         config::ViewerSecurity::Ard => ViewerSecurity::Ard,
         config::ViewerSecurity::VncAuth => ViewerSecurity::VncAuth,
-    }
-}
-
-fn rule(rule: &config::Rule) -> auth::Rule {
-    let groups = rule.groups.iter().cloned().map(auth::Subject::Group);
-    let users = rule.users.iter().cloned().map(auth::Subject::Identity);
-    let selector = |selector: &config::TargetSelector| match selector {
-        config::TargetSelector::All => auth::TargetSelector::Any,
-        config::TargetSelector::Tag(tag) => auth::TargetSelector::Tag(tag.clone()),
-        config::TargetSelector::Name(name) => auth::TargetSelector::Name(name.clone()),
-    };
-    let requirement = |requirement: &config::Requirement| match requirement {
-        config::Requirement::Recording => auth::Requirement::Recording,
-    };
-    auth::Rule {
-        name: rule.name.clone(),
-        subjects: groups.chain(users).collect(),
-        targets: rule.targets.iter().map(selector).collect(),
-        permissions: rule.permissions,
-        requirements: rule.require.iter().map(requirement).collect(),
     }
 }
 

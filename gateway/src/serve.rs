@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::fragments::Watch;
 use crate::gateway::{Gateway, OpenError};
 use crate::lifecycle::{Order, Signals};
 use crate::session::{self, CloseReason};
@@ -46,9 +47,19 @@ pub(crate) async fn serve(path: &Path) -> Result<(), ServeError> {
         tracing::warn!("{warning}");
     }
     let mut signals = Signals::take().map_err(ServeError::Signals)?;
+    let mut fragments = Watch::new(&loaded.config, loaded.fragments);
     let running = Running::start(loaded.config).await?;
-    while let Order::Reload = signals.next().await {
-        running.gateway.reload(path).await;
+    loop {
+        let cause = tokio::select! {
+            order = signals.next() => match order {
+                Order::Reload => "signal",
+                Order::Stop => break,
+            },
+            () = fragments.changed() => "targets_dir",
+        };
+        if let Some(files) = running.gateway.reload(path, cause).await {
+            fragments.follow(&running.gateway.policy().config, files);
+        }
     }
     running.stop(&mut signals).await
 }

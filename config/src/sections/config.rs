@@ -45,6 +45,11 @@ pub struct Config {
     /// The machines that technicians are let through to.
     #[serde(default)]
     pub targets: Vec<Target>,
+    /// Directory of further targets: every `*.yaml` in it holds a list of them, as in `targets`. A running
+    /// gateway watches it.
+    #[serde(default)]
+    #[schemars(with = "Option<FilePath>")]
+    pub targets_dir: Option<PathBuf>,
     /// Who may do what on which target. What no rule grants is denied.
     #[serde(default)]
     pub rules: Vec<Rule>,

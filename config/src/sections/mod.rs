@@ -8,6 +8,7 @@ mod log;
 mod people;
 mod rdp;
 mod recording;
+mod rule;
 mod target;
 mod tls;
 mod vnc;
@@ -19,9 +20,10 @@ pub use limits::{
     AddressBackoff, Backoff, ClipboardSizes, GlobalBackoff, Limits, Lockout, TechnicianBackoff, Tickets,
 };
 pub use log::{Log, LogFormat, LogLevel};
-pub use people::{Requirement, Rule, TargetSelector, User};
+pub use people::User;
 pub use rdp::{Rdp, RdpSecurity};
 pub use recording::{Keystrokes, Recording, RecordingPolicy};
+pub use rule::{Day, Effect, Hours, Requirement, Rule, TargetSelector};
 pub use target::{CertificatePolicy, Credentials, Protocol, Target, TargetSecurity, TargetTls};
 pub use tls::Tls;
 pub use vnc::{ViewerSecurity, Vnc};

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RdpSecurity;
-use crate::values::{CertificateFile, Fingerprint, HostPort, Name, Secret};
+use crate::values::{CertificateFile, Fingerprint, HostPort, Line, MacAddress, Name, Secret};
 
 /// A machine that technicians are let through to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,16 @@ pub struct Target {
     #[serde(default)]
     #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
     pub tags: Vec<String>,
+    /// What people are told about it.
+    #[serde(default)]
+    #[schemars(with = "Option<Line>")]
+    pub description: Option<String>,
+    /// Whether it is under maintenance: then only rules with `maintenance: true` let anybody in.
+    #[serde(default)]
+    pub maintenance: bool,
+    /// The hardware address that wakes it over the network (Wake-on-LAN).
+    #[serde(default)]
+    pub wake_on_lan: Option<MacAddress>,
 }
 
 impl Target {

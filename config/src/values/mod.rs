@@ -1,8 +1,36 @@
 //! The kinds of scalar that keys take.
 
+/// A type that is written as text, in its `Display` form.
+macro_rules! text_value {
+    ($type:ident, $name:literal, $format:expr, $description:literal) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "description": $description, "type": "string", "format": $format })
+            }
+        }
+    };
+}
 mod address;
 mod duration;
 mod name;
+mod rule;
 mod secret;
 mod shape;
 mod size;
@@ -11,8 +39,12 @@ mod time;
 pub use address::{AddressError, HostPort, ListenAddresses};
 pub use duration::{DurationError, HumanDuration};
 pub use name::{Fingerprint, FingerprintError, Recipient, RecipientError};
+pub use rule::{
+    MacAddress, MacAddressError, Network, NetworkError, Pattern, PatternError, TimeOfDay, TimeOfDayError,
+    ZoneError, ZoneName,
+};
 pub use secret::{CertificateFile, Secret};
-pub(crate) use shape::{FilePath, Name, is_name};
+pub(crate) use shape::{FilePath, Line, Name, Person, is_name};
 pub use size::{ByteSize, SizeError};
 pub use time::{Time, TimeError, TokenHash, TokenHashError};
 
@@ -24,13 +56,20 @@ pub(crate) mod format {
     pub(crate) const FINGERPRINT: &str = "sha256-fingerprint";
     pub(crate) const HTTPS_URL: &str = "https-url";
     pub(crate) const KEY_SET_FILE: &str = "key-set-file";
+    pub(crate) const LINE: &str = "line";
     pub(crate) const LISTEN_ADDRESS: &str = "listen-address";
+    pub(crate) const MAC_ADDRESS: &str = "mac-address";
     pub(crate) const NAME: &str = "name";
+    pub(crate) const NETWORK: &str = "network";
     pub(crate) const PATH: &str = "path";
+    pub(crate) const PATTERN: &str = "regex";
+    pub(crate) const PERSON: &str = "name-or-everybody";
     pub(crate) const RECIPIENT: &str = "age-recipient";
     pub(crate) const SECRET: &str = "secret";
     pub(crate) const SELECTOR: &str = "target-selector";
     pub(crate) const SIZE: &str = "size-with-unit";
     pub(crate) const TIME: &str = "date-time";
+    pub(crate) const TIME_OF_DAY: &str = "time-of-day";
+    pub(crate) const TIME_ZONE: &str = "time-zone";
     pub(crate) const TOKEN_HASH: &str = "token-hash";
 }

@@ -31,6 +31,25 @@ shape!(
     }
 );
 shape!(
+    /// The name of a user, or all of them.
+    Person,
+    {
+        "description": "A user's name, or * for all.",
+        "type": "string",
+        "format": super::format::PERSON
+    }
+);
+shape!(
+    /// Text for people in a line.
+    Line,
+    {
+        "description": "A line of at most 200 characters.",
+        "type": "string",
+        "format": super::format::LINE,
+        "maxLength": 200
+    }
+);
+shape!(
     /// A path; relative ones are taken from the configuration file's directory.
     FilePath,
     {

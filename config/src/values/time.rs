@@ -3,9 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 /// A point in time, written as in RFC 3339: `2027-01-31T00:00:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time(jiff::Timestamp);
@@ -73,36 +70,10 @@ impl fmt::Display for TokenHash {
     }
 }
 
-macro_rules! text_value {
-    ($type:ident, $format:expr, $description:literal) => {
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "description": $description, "type": "string", "format": $format })
-            }
-        }
-    };
-}
-
-text_value!(Time, super::format::TIME, "A time with its zone: 2027-01-31T00:00:00Z.");
+text_value!(Time, "Time", super::format::TIME, "A time with its zone: 2027-01-31T00:00:00Z.");
 text_value!(
     TokenHash,
+    "TokenHash",
     super::format::TOKEN_HASH,
     "The hash of an API token: sha256: and 64 hexadecimal digits."
 );

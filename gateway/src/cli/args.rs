@@ -1,5 +1,7 @@
 //! What can be typed.
 
+mod explain;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use clap_complete::Shell;
 use passerelle_config::{HostPort, HumanDuration};
 use passerelle_desktop::Permission;
 use passerelle_recorder::{Lane, PublicKey};
+
+pub(crate) use explain::{ExplainArgs, Purpose};
 
 use super::TotpCommand;
 
@@ -87,6 +91,22 @@ Examples:
   passerelle check --json | jq -r '.errors[] | \"\\(.line): \\(.message)\"'")]
     Check(Json),
 
+    /// Say what the rules let a technician do on a target, and why.
+    ///
+    /// Decides as the gateway would, and prints the rules that applied with what each gave, required or took
+    /// away, the rules that nearly applied and why they did not, and what is missing. Reads the configuration
+    /// and not its secrets; needs no running gateway.
+    #[command(after_long_help = "\
+Exit status:
+  0  the technician may connect
+  1  the technician may not, or something is missing
+
+Examples:
+  passerelle explain alice front-desk
+  passerelle explain alice front-desk --from 10.1.2.3 --at 2026-11-22T14:00 --ticket-id INC-123456
+  passerelle explain alice front-desk --json | jq -r '.missing[]'")]
+    Explain(ExplainArgs),
+
     /// Issue a one-time ticket.
     ///
     /// Prints what the technician types where. The ticket lets one session begin, within its life; what the
@@ -95,6 +115,7 @@ Examples:
 Examples:
   passerelle ticket alice front-desk
   passerelle ticket alice front-desk --life 5m --permissions view
+  passerelle ticket alice front-desk --reason \"printer is stuck\" --ticket-id INC-123456
   passerelle ticket alice front-desk --json | jq -r .vnc_password")]
     Ticket(TicketArgs),
 
@@ -209,6 +230,8 @@ pub(crate) struct TicketArgs {
     #[arg(long)]
     pub(crate) reference: bool,
     #[command(flatten)]
+    pub(crate) purpose: Purpose,
+    #[command(flatten)]
     pub(crate) output: Json,
 }
 
@@ -235,6 +258,8 @@ pub(crate) struct RdpFileArgs {
     /// Sign the file with the gateway's certificate.
     #[arg(long)]
     pub(crate) sign: bool,
+    #[command(flatten)]
+    pub(crate) purpose: Purpose,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod audit;
 mod check;
 mod completions;
 mod error;
+mod explain;
 mod hash_password;
 mod output;
 mod rdp_file;
@@ -16,8 +17,8 @@ mod ticket;
 mod totp;
 
 pub(crate) use args::{
-    AuditCommand, Cli, Command, HashPasswordArgs, Json, RdpFileArgs, RecordingsCommand, SessionsCommand,
-    TicketArgs,
+    AuditCommand, Cli, Command, ExplainArgs, HashPasswordArgs, Json, RdpFileArgs, RecordingsCommand,
+    SessionsCommand, TicketArgs,
 };
 pub(crate) use error::{CliError, FAILED, finish};
 pub(crate) use output::{bytes, duration, print_json, print_line};
@@ -26,6 +27,7 @@ pub(crate) use table::Table;
 pub(crate) use audit::run as audit;
 pub(crate) use check::run as check;
 pub(crate) use completions::{completions, man};
+pub(crate) use explain::run as explain;
 pub(crate) use hash_password::run as hash_password;
 pub(crate) use rdp_file::run as rdp_file;
 pub(crate) use recordings::run as recordings;

@@ -24,6 +24,8 @@ pub(crate) async fn run(args: RdpFileArgs, config: &Path) -> Result<ExitCode, Cl
             .map(|list| list.into_iter().map(Permission::name).map(str::to_owned).collect()),
         address: args.address.map(|address| address.to_string()),
         sign: args.sign,
+        reason: args.purpose.reason,
+        ticket_id: args.purpose.ticket_id,
     };
     let RdpFileAnswer { file, username, expires_at } =
         control::call(&places.control, Method::POST, "/v1/rdp-files", Some(&request))

@@ -21,6 +21,8 @@ pub(crate) async fn run(args: TicketArgs, config: &Path) -> Result<ExitCode, Cli
             .permissions
             .map(|list| list.into_iter().map(Permission::name).map(str::to_owned).collect()),
         reference: args.reference,
+        reason: args.purpose.reason,
+        ticket_id: args.purpose.ticket_id,
     };
     let ticket: TicketAnswer = control::call(&places.control, Method::POST, "/v1/tickets", Some(&request))
         .await

@@ -20,6 +20,12 @@ pub(crate) struct TicketRequest {
     /// Whether the ticket gets a reference, for the routing token of an RDP client.
     #[serde(default)]
     pub(crate) reference: bool,
+    /// Why the technician connects, for rules that require a reason.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    /// The entry of a ticket system, for rules that require one.
+    #[serde(default)]
+    pub(crate) ticket_id: Option<String>,
 }
 
 /// The answer to a [`TicketRequest`]: what the technician types.
@@ -57,6 +63,12 @@ pub(crate) struct RdpFileRequest {
     /// Whether the gateway's certificate signs the file.
     #[serde(default)]
     pub(crate) sign: bool,
+    /// As in a [`TicketRequest`].
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    /// As in a [`TicketRequest`].
+    #[serde(default)]
+    pub(crate) ticket_id: Option<String>,
 }
 
 /// The answer to an [`RdpFileRequest`].

@@ -122,6 +122,8 @@ async fn show_ticket(
         life_seconds: None,
         permissions: None,
         reference: false,
+        reason: None,
+        ticket_id: None,
     };
     let ticket = running.gateway.issue_ticket(request, "demo").await?;
     say(&instructions(address, &ticket));

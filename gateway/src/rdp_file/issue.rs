@@ -33,7 +33,16 @@ impl Gateway {
         request: RdpFileRequest,
         by: &str,
     ) -> Result<RdpFileAnswer, RdpFileError> {
-        let RdpFileRequest { technician, target, life_seconds, permissions, address, sign } = request;
+        let RdpFileRequest {
+            technician,
+            target,
+            life_seconds,
+            permissions,
+            address,
+            sign,
+            reason,
+            ticket_id,
+        } = request;
         // What can fail without a ticket comes first.
         let policy = self.policy();
         let config = &policy.config;
@@ -46,7 +55,15 @@ impl Gateway {
             true => Some(Signer::of_gateway(config.tls.as_ref(), &config.data_dir)?),
             false => None,
         };
-        let ticket = TicketRequest { technician, target, life_seconds, permissions, reference: true };
+        let ticket = TicketRequest {
+            technician,
+            target,
+            life_seconds,
+            permissions,
+            reference: true,
+            reason,
+            ticket_id,
+        };
         let ticket = self.issue_ticket(ticket, by).await?;
         let file = RdpFile::new(&Connection {
             address: &address,
@@ -102,6 +119,8 @@ mod tests {
             permissions: None,
             address: None,
             sign: false,
+            reason: None,
+            ticket_id: None,
         }
     }
 

@@ -4,14 +4,14 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use passerelle_auth::{Decision, Grant, Redeemed, Refusal};
+use passerelle_auth::{Grant, Redeemed, Refusal, Ticket};
 use passerelle_config::{Protocol, Target};
-use passerelle_desktop::Permission;
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 
 use crate::ambient;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, with_missing};
 use crate::policy::Policy;
+use crate::policy::access::{Asked, NotAdmitted};
 
 /// How long a refusal is withheld: guessing is slow, and the time tells nothing of the reason.
 pub(super) const REFUSAL_DELAY: Duration = Duration::from_secs(1);
@@ -32,19 +32,34 @@ pub(super) fn authorize(
 ) -> Result<(Target, Grant), String> {
     let ticket = &redeemed.ticket;
     allowed(policy, redeemed, protocol, peer).map_err(|why| {
-        tracing::info!(technician = ticket.technician, target = ticket.target, why, "not allowed");
-        gateway.audit.note(
-            AuditEvent::new(AuditKind::LoginRefused)
-                .technician(&ticket.technician)
-                .target(&ticket.target)
-                .address(peer)
-                .outcome(Outcome::Refused)
-                .message(&*why)
-                .detail("ticket", ticket.id.to_string())
-                .detail("code", "not_allowed"),
-        );
+        tracing::info!(technician = ticket.technician, target = ticket.target, %why, "not allowed");
+        let event = AuditEvent::new(AuditKind::LoginRefused)
+            .technician(&ticket.technician)
+            .target(&ticket.target)
+            .address(peer)
+            .outcome(Outcome::Refused)
+            .message(why.to_string())
+            .detail("ticket", ticket.id.to_string())
+            .detail("code", "not_allowed");
+        gateway.audit.note(match &why {
+            NotAllowed::Rules(why) => with_missing(event, why),
+            _ => event,
+        });
         format!("You may not connect to {}: {why}.", ticket.target)
     })
+}
+
+/// Why somebody with a ticket is turned away. The sentence goes on from `You may not connect: `.
+#[derive(Debug, thiserror::Error)]
+enum NotAllowed {
+    #[error("the target is no longer configured")]
+    Target,
+    #[error("it speaks {0}; connect with a client for that")]
+    Protocol(Protocol),
+    #[error("the technician is no longer configured")]
+    Technician,
+    #[error(transparent)]
+    Rules(#[from] NotAdmitted),
 }
 
 fn allowed(
@@ -52,21 +67,16 @@ fn allowed(
     redeemed: &Redeemed,
     protocol: Protocol,
     peer: SocketAddr,
-) -> Result<(Target, Grant), String> {
-    let ticket = &redeemed.ticket;
-    let target = policy.config.target(&ticket.target).ok_or("the target is no longer configured")?;
+) -> Result<(Target, Grant), NotAllowed> {
+    let Ticket { technician, target, permissions, context, .. } = &redeemed.ticket;
+    let target = policy.config.target(target).ok_or(NotAllowed::Target)?;
     if target.protocol != protocol {
-        return Err(format!("it speaks {}; connect with a client for that", target.protocol));
+        return Err(NotAllowed::Protocol(target.protocol));
     }
-    policy.config.user(&ticket.technician).ok_or("the technician is no longer configured")?;
-    let decision = policy.decide(&ticket.technician, target, peer.ip(), ambient::now());
-    match decision.narrowed(ticket.permissions) {
-        Decision::Granted(grant) if !grant.permissions.allows(Permission::View) => {
-            Err("the rules do not let you see its screen".to_owned())
-        }
-        Decision::Granted(grant) => Ok((target.clone(), grant)),
-        Decision::Denied(denial) => Err(denial.to_string()),
-    }
+    policy.config.user(technician).ok_or(NotAllowed::Technician)?;
+    let source = Some(peer.ip());
+    let asked = Asked { technician, target, source, context, now: ambient::now() };
+    Ok((target.clone(), policy.admit(&asked, *permissions)?))
 }
 
 /// Writes down what needs no login to cause, though not as often as it happens.

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use passerelle_auth::{Grant, Lease, SessionId, TicketId};
+use passerelle_auth::{Grant, Lease, SessionId, TicketContext, TicketId};
 use passerelle_config::{self as config, RecordingPolicy};
 use passerelle_desktop::{Permissions, Relay};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 use super::target::Refused;
 use super::{CloseReason, Entry, Facts, Observer, Phase, Registered, lease};
-use crate::gateway::{Gateway, recording_policy};
+use crate::gateway::{Gateway, recording_policy, with_context};
 use crate::policy::Policy;
 use crate::{ambient, relay};
 
@@ -27,6 +27,8 @@ pub(crate) struct Admitted {
     pub(crate) target: config::Target,
     pub(crate) grant: Grant,
     pub(crate) ticket: TicketId,
+    /// What the ticket was issued with.
+    pub(crate) context: TicketContext,
     pub(crate) protocol: &'static str,
     pub(crate) viewer_security: &'static str,
     pub(crate) peer: SocketAddr,
@@ -53,7 +55,8 @@ impl Running {
         admitted: Admitted,
     ) -> Result<Self, String> {
         let now = ambient::now();
-        let Admitted { technician, target, grant, ticket, protocol, viewer_security, peer } = admitted;
+        let Admitted { technician, target, grant, ticket, context, protocol, viewer_security, peer } =
+            admitted;
         let wanted = recording_policy(&policy.config, &grant);
         let mut facts = Facts {
             id: SessionId::new(now, &mut ambient::random),
@@ -114,7 +117,9 @@ impl Running {
             .detail("viewer_security", &*facts.viewer_security)
             .detail("recorded", facts.recorded)
             .detail("permissions", json!(grant.permissions))
-            .detail("rules", json!(grant.rules));
+            .detail("rules", json!(grant.rules))
+            .detail("requirements", json!(grant.requirements));
+        let started = with_context(started, &context);
         gateway.audit.note(facts_event(&facts, AuditKind::LoginAccepted).outcome(Outcome::Success));
         if let Err(error) = gateway.audit.append(started).await {
             tracing::error!(%error, "a session that cannot be audited was refused");

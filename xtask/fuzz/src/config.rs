@@ -3,7 +3,7 @@
 use std::io::{Error, ErrorKind};
 use std::path::Path;
 
-use passerelle_config::{Config, FileError, Resolver};
+use passerelle_config::{Config, FileError, FragmentFile, Resolver};
 
 /// A world with one variable and no files.
 struct Nowhere;
@@ -19,6 +19,10 @@ impl Resolver for Nowhere {
 
     fn file(&self, _: &Path) -> Result<Vec<u8>, FileError> {
         Err(FileError::Io(Error::from(ErrorKind::NotFound)))
+    }
+
+    fn fragments(&self, _: &Path) -> Result<Vec<FragmentFile>, Error> {
+        Err(Error::from(ErrorKind::NotFound))
     }
 }
 

@@ -72,6 +72,7 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: S
                     target,
                     grant,
                     ticket: redeemed.ticket.id,
+                    context: redeemed.ticket.context.clone(),
                     protocol: "rdp",
                     viewer_security: viewer.facts().security.name(),
                     peer,

@@ -39,6 +39,7 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: S
                     target,
                     grant,
                     ticket: ticket.id,
+                    context: ticket.context.clone(),
                     protocol: "vnc",
                     viewer_security: pending.security().name(),
                     peer,

@@ -6,6 +6,7 @@ mod filter;
 mod killed;
 mod lifecycle;
 mod limits;
+mod rules;
 pub(crate) mod secrets;
 mod stalls;
 mod targets;

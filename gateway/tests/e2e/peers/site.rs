@@ -265,7 +265,12 @@ impl<'lab> Site<'lab> {
 
     /// A ticket.
     pub(crate) fn ticket_for(&self, technician: &str, target: &str) -> Outcome<Ticket> {
-        let json = self.json(&["ticket", technician, target])?;
+        self.ticket_with(technician, target, &[])
+    }
+
+    /// As [`ticket_for`](Self::ticket_for), with more options.
+    pub(crate) fn ticket_with(&self, technician: &str, target: &str, options: &[&str]) -> Outcome<Ticket> {
+        let json = self.json(&[&["ticket", technician, target], options].concat())?;
         let field = |name: &str| {
             json[name].as_str().map(str::to_owned).ok_or_else(|| format!("a ticket without {name}"))
         };
