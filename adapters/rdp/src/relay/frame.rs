@@ -10,6 +10,9 @@ pub(super) const X224_HEADER: usize = 7;
 /// The longest header of an MCS SendData PDU, with what comes before it.
 pub(super) const SEND_DATA_HEADER: usize = X224_HEADER + 8;
 
+/// The length of a Disconnect Provider Ultimatum with its headers.
+const ULTIMATUM: usize = X224_HEADER + 2;
+
 /// Lowest MCS user number; users lie on the wire as their distance from it (T.125 7, `UserId`).
 const FIRST_USER: u16 = 1001;
 
@@ -114,7 +117,7 @@ fn mcs(from: Side, mcs: &[u8], len: usize) -> Result<Frame, RelayViolation> {
     };
     let &[first, second, ref rest @ ..] = mcs else { return Err(RelayViolation::McsLength) };
     match first >> 2 {
-        // Some clients write it longer than it need be.
+        // Some clients write it longer than it need be, see [`short_ultimatum`].
         DISCONNECT_PROVIDER_ULTIMATUM => {
             Ok(Frame::Disconnect { len, reason: (first & 3) << 1 | second >> 7 })
         }
@@ -144,6 +147,15 @@ fn mcs(from: Side, mcs: &[u8], len: usize) -> Result<Frame, RelayViolation> {
         }
         other => Err(RelayViolation::McsPdu(other)),
     }
+}
+
+/// A Disconnect Provider Ultimatum without what follows its two bytes, if anything does: nobody has looked at that.
+pub(super) fn short_ultimatum(pdu: &[u8]) -> Option<Vec<u8>> {
+    let ([version, reserved, _, _, rest @ ..], [_, ..]) = pdu.split_first_chunk::<ULTIMATUM>()? else {
+        return None;
+    };
+    let [high, low] = (ULTIMATUM as u16).to_be_bytes();
+    Some([&[*version, *reserved, high, low], &rest[..]].concat())
 }
 
 /// Puts the numbers of the other leg into the header of a SendData PDU.

@@ -254,7 +254,10 @@ impl RdpRelay {
             }
             Frame::Disconnect { len, reason } => {
                 self.io.disconnecting(from, reason, notices);
-                Step::Forward { len, record: Record::Wire }
+                match frame::short_ultimatum(pdu) {
+                    Some(with) => Step::Replace { len, with, record: Record::Wire },
+                    None => Step::Forward { len, record: Record::Wire },
+                }
             }
             Frame::Data(header) => {
                 let place = self.legs.place(from, header)?;

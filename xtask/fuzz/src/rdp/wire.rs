@@ -31,7 +31,7 @@ pub(super) fn assert_sound(to: Side, channels: &Channels, mut bytes: &[u8]) {
     while let Some(pdu) = pdu(&mut bytes) {
         let [3, _, _, _, 2, 0xf0, 0x80, choice, user_high, user_low, high, low, _, content @ ..] = pdu else {
             let fast_path = pdu[0] & 3 == 0;
-            let ultimatum = pdu.len() >= 9 && pdu[7] >> 2 == 8;
+            let ultimatum = pdu.len() == 9 && pdu[7] >> 2 == 8;
             assert!(fast_path || ultimatum, "an unknown PDU: {pdu:02x?}");
             continue;
         };

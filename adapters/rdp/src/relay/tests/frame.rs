@@ -50,16 +50,21 @@ fn the_end_is_forwarded_and_told_in_words() {
         (Side::Viewer, DisconnectReason::UserRequested, "the user asked for it"),
         (Side::Target, DisconnectReason::ProviderInitiated, "it ended the connection"),
     ] {
-        let mut pair = Pair::active(settings());
         let pdu = DisconnectProviderUltimatum { reason };
         let end = encoded(&X224(McsMessage::DisconnectProviderUltimatum(pdu)));
-        match side {
-            Side::Viewer => pair.viewer_sends(&end).unwrap(),
-            Side::Target => pair.target_sends(&end).unwrap(),
+        let mut longer = [&end[..], &[0x68, 0, 1, 3, 0xeb]].concat();
+        longer[3] += 5;
+        for said in [&end, &longer] {
+            let mut pair = Pair::active(settings());
+            match side {
+                Side::Viewer => pair.viewer_sends(said).unwrap(),
+                Side::Target => pair.target_sends(said).unwrap(),
+            }
+            // What follows it is left out.
+            assert_eq!([pair.take_to_target(), pair.take_to_viewer()].concat(), end);
+            let told = Notice::Disconnecting { by: side, reason: words.into() };
+            assert_eq!(pair.take_notices(), [told]);
         }
-        assert_eq!([pair.take_to_target(), pair.take_to_viewer()].concat(), end);
-        let told = Notice::Disconnecting { by: side, reason: words.into() };
-        assert_eq!(pair.take_notices(), [told]);
     }
 }
 
