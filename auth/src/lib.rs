@@ -1,7 +1,8 @@
 //! Who may do what: identities, tickets, lockout, rules, and the shared-state store.
 //!
 //! - [`Store`] is the state that the nodes of a gateway share, in terms of what is meant: a ticket is
-//!   claimed, an attempt is counted, a session is leased. [`Embedded`] keeps it in one SQLite file.
+//!   claimed, an attempt is counted, a session is leased. [`Embedded`] keeps it in one SQLite file,
+//!   [`Redis`] where several nodes reach it.
 //! - [`Tickets`] issues one-time secrets and redeems them, with lockout.
 //! - [`Accounts`] are local users with passwords and second factors ([`Totp`]); [`Passwords`] bounds what checking
 //!   costs. [`Issuers`] are other identity providers with their tokens. Whoever logs in is an [`Identity`];
@@ -18,6 +19,7 @@ mod identity;
 mod jwt;
 mod logins;
 mod password;
+mod redis;
 mod rules;
 mod secret;
 mod store;
@@ -25,6 +27,7 @@ mod tickets;
 mod timestamp;
 mod totp;
 
+pub use self::redis::{Redis, RedisHost, RedisServers, RedisSettings, RedisSettingsError, RedisTls};
 pub use accounts::{Account, AccountRefusal, Accounts};
 pub use embedded::{Embedded, OpenError};
 pub use id::{Fence, InvalidId, SessionId, TicketId};

@@ -55,6 +55,11 @@ impl Pepper {
         Self(Zeroizing::new(bytes))
     }
 
+    /// The pepper that 64 hexadecimal digits are; nothing when the text is something else.
+    pub fn from_digits(text: &str) -> Option<Self> {
+        from_hex(text.as_bytes()).map(Self)
+    }
+
     /// Reads the pepper in the file at `path`: 64 hexadecimal digits. Where there is no file, makes one
     /// that only its owner can open.
     ///

@@ -55,6 +55,7 @@ pub(super) const DEBIAN: &[(&str, &[&str])] = &[
         ],
     ),
     ("looking and typing", &["x11-apps", "x11-utils", "x11-xserver-utils", "xdotool", "grim"]),
+    ("the shared store", &["redis-server"]),
     ("certificates and tools from PyPI", &["openssl", "ca-certificates", "python3-venv"]),
 ];
 

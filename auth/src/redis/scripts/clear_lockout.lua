@@ -1,0 +1,2 @@
+-- name
+return clear(ARGV[1])

@@ -1,0 +1,2 @@
+-- target
+return redis.call('HDEL', P .. 'certificates', ARGV[1])
