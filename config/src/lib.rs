@@ -30,13 +30,13 @@ pub use schema::schema;
 pub use sections::{
     AddressBackoff, Api, Backoff, CertificatePolicy, Claims, ClipboardSizes, Config, Credentials, Day,
     Effect, GlobalBackoff, Hours, Issuer, KeySetFile, Keystrokes, Limits, Listen, Lockout, Log, LogFormat,
-    LogLevel, Protocol, Rdp, RdpSecurity, Recording, RecordingPolicy, Requirement, Roles, Rule, Scope,
-    SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store, Target, TargetSecurity, TargetSelector,
-    TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc,
+    LogLevel, Protocol, Rdp, RdpSecurity, Recording, RecordingPolicy, RedisStore, Requirement, Roles, Rule,
+    Scope, SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store, Target, TargetSecurity,
+    TargetSelector, TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc,
 };
 pub use values::{
     AddressError, ByteSize, CertificateFile, DurationError, Fingerprint, FingerprintError, HostPort,
     HumanDuration, ListenAddresses, MacAddress, MacAddressError, Network, NetworkError, Pattern,
-    PatternError, Recipient, RecipientError, Secret, SizeError, Time, TimeError, TimeOfDay, TimeOfDayError,
-    TokenHash, TokenHashError, ZoneError, ZoneName,
+    PatternError, Recipient, RecipientError, Secret, SizeError, StoreServers, StoreUrl, StoreUrlError, Time,
+    TimeError, TimeOfDay, TimeOfDayError, TokenHash, TokenHashError, ZoneError, ZoneName,
 };

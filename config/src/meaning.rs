@@ -25,6 +25,7 @@ pub(crate) fn check_tree(root: &Node, fragments: &Fragments, report: &mut Report
     distinct_names("targets", targets(), report);
     rules::check(root, targets, fragments.is_complete(), report);
     own_tls(root, report);
+    store(root, report);
     listeners(root, report);
     viewer_security(root, report);
     roles(root, report);
@@ -53,6 +54,13 @@ pub(crate) fn check_config(config: &Config, root: &Node, report: &mut Report) {
         let at = elements(root, "users").nth(index).and_then(|user| user.get("totp")).unwrap_or(root).at;
         let message = "a second factor goes with a password; add `password_hash`";
         report.error(at, &format!("users[{index}].totp"), message);
+    }
+    if let Some(pepper) = &config.pepper {
+        let digits = pepper.expose();
+        if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            let message = "this is not 64 hexadecimal digits; make one with `openssl rand -hex 32`";
+            report.error(find(root, "pepper").at, "pepper", message);
+        }
     }
     durations(config, root, report);
     let sizes = &config.limits.clipboard;
@@ -199,6 +207,30 @@ fn issuers(root: &Node, report: &mut Report) {
     }
 }
 
+fn store(root: &Node, report: &mut Report) {
+    let Some(store) = root.get("store") else { return };
+    let url = store.text().or_else(|| store.get("url").and_then(Node::text));
+    let Some(url) = url.filter(|url| url.starts_with("redis")) else { return };
+    if root.get("pepper").is_none() {
+        let message = "gateways that share a store share a pepper; add the key `pepper: file:/path` with the \
+                       contents that `openssl rand -hex 32` makes, the same on each";
+        report.error(store.at, "store", message);
+    }
+    if let Some(ca_file) = store.get("ca_file").filter(|_| !url.starts_with("rediss")) {
+        report.error(
+            ca_file.at,
+            "store.ca_file",
+            "is for TLS; write `rediss` in place of `redis` in the URL",
+        );
+    }
+    let local = ["://localhost", "://127.", "://[::1]"].iter().any(|place| url.contains(place));
+    if !url.starts_with("rediss") && !local {
+        let message = "everything on the way to the store can be read and changed; write `rediss` in place of \
+                       `redis` for TLS, unless the network is your own";
+        report.warning(store.at, "store", message);
+    }
+}
+
 fn listeners(root: &Node, report: &mut Report) {
     let Some(listen) = root.get("listen").filter(|listen| matches!(listen.value, Value::Map(_))) else {
         return;
@@ -272,6 +304,7 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
         ("limits.session", limits.session, second, HumanDuration::from_secs(30 * 24 * 60 * 60)),
         ("limits.handshake", limits.handshake, second, HumanDuration::from_secs(5 * 60)),
         ("limits.drain", limits.drain, HumanDuration::from_secs(0), day),
+        ("limits.store_grace", limits.store_grace, second, HumanDuration::from_secs(30 * 24 * 60 * 60)),
         ("tickets.life", config.tickets.life, second, day),
         ("api.token_life", config.api.token_life, second, day),
     ];

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use passerelle_config::{
-    Config, FileError, FragmentFile, Loaded, Permission, Protocol, RdpSecurity, Resolver, Scope,
+    Config, FileError, FragmentFile, Loaded, Permission, Protocol, RdpSecurity, Resolver, Scope, Store,
     TargetSelector, ViewerSecurity, schema,
 };
 use proptest::prelude::*;
@@ -104,6 +104,42 @@ fn the_example_shows_the_defaults() {
     for section in ["data_dir", "store", "rdp", "tickets", "recording", "limits", "lockout", "log", "control"]
     {
         assert_eq!(example[section], smallest[section], "{section}");
+    }
+}
+
+#[test]
+fn the_store_is_a_word_or_a_url_or_a_section() {
+    const REST: &str = "listen: { vnc: 0.0.0.0:5900 }\npepper: insecure-inline:";
+    let pepper = "0123456789abcdef".repeat(4);
+    let store = |store: &str| accepted(&format!("store: {store}\n{REST}{pepper}")).config.store;
+    assert_eq!(store("embedded"), Store::Embedded);
+    let Store::Redis(redis) = store("redis://localhost") else { panic!("not Redis") };
+    assert_eq!((redis.url.to_string().as_str(), redis.password), ("redis://localhost:6379/0", None));
+    let Store::Redis(redis) = store(
+        "{ url: 'rediss-sentinel://a,b/shared', username: node, password: 'insecure-inline:hunter2', replicas: 1 }",
+    ) else {
+        panic!("not Redis")
+    };
+    assert_eq!(redis.url.to_string(), "rediss-sentinel://a:26379,b:26379/shared/0");
+    assert_eq!((redis.username.as_deref(), redis.replicas), (Some("node"), 1));
+    assert_eq!(redis.password.unwrap().expose(), "hunter2");
+}
+
+#[test]
+fn a_shared_store_needs_a_shared_pepper() {
+    let rest = "listen: { vnc: 0.0.0.0:5900 }";
+    for (text, key, message) in [
+        ("store: redis://localhost", "store", "pepper: file:"),
+        ("store: { url: redis://localhost }", "store", "pepper: file:"),
+        ("store: redis://localhost\npepper: insecure-inline:abc", "pepper", "64 hexadecimal digits"),
+        ("store: redis://u:hunter2@localhost", "store", "password"),
+        ("store: { url: 'redis://localhost', ca_file: /x }", "store.ca_file", ""),
+        ("store: sqlite", "store", "`embedded`"),
+        ("store: 7", "store", ""),
+    ] {
+        let errors = errors(&format!("{text}\n{rest}")).join("\n");
+        assert!(errors.contains(&format!(": {key}: ")) && errors.contains(message), "{text}: {errors}");
+        assert!(!errors.contains("hunter2"), "{errors}");
     }
 }
 

@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Api, Issuer, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Target, Tickets, Tls,
-    User, ViewerSecurity, Vnc,
+    Api, Issuer, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Store, Target, Tickets,
+    Tls, User, ViewerSecurity, Vnc,
 };
-use crate::values::{FilePath, ListenAddresses};
+use crate::values::{FilePath, ListenAddresses, Name, Secret};
 
 /// Passerelle's configuration.
 ///
@@ -30,6 +30,14 @@ pub struct Config {
     /// Where tickets, sessions and counters live.
     #[serde(default)]
     pub store: Store,
+    /// The secret under which the store's secrets are hashed: 64 hexadecimal digits, the same for all gateways
+    /// that share a store. With `store: embedded` the gateway makes one and keeps it in the data directory.
+    #[serde(default)]
+    pub pepper: Option<Secret>,
+    /// This gateway's name among those that share a store; by default the host's name.
+    #[serde(default)]
+    #[schemars(with = "Option<Name>")]
+    pub node: Option<String>,
     /// How viewers log in over VNC.
     #[serde(default)]
     pub vnc: Vnc,
@@ -144,13 +152,4 @@ pub struct Listen {
     /// For `/metrics`, `/healthz` and `/readyz` in clear text and without a login; usually 127.0.0.1:9090.
     #[serde(default)]
     pub metrics: Option<ListenAddresses>,
-}
-
-/// Where tickets, sessions and counters live.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Store {
-    /// In a database in the data directory; needs nothing installed and serves one gateway.
-    #[default]
-    Embedded,
 }

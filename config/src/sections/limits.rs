@@ -31,6 +31,8 @@ pub struct Limits {
     pub pre_auth_connections: u32,
     /// Sessions may go on for so long when the gateway is told to stop.
     pub drain: HumanDuration,
+    /// Sessions may go on for so long while the store does not answer.
+    pub store_grace: HumanDuration,
 }
 
 impl Default for Limits {
@@ -45,6 +47,7 @@ impl Default for Limits {
             handshake: HumanDuration::from_secs(10),
             pre_auth_connections: 4096,
             drain: HumanDuration::from_secs(30),
+            store_grace: HumanDuration::from_secs(15 * 60),
         }
     }
 }

@@ -9,12 +9,13 @@ mod people;
 mod rdp;
 mod recording;
 mod rule;
+mod store;
 mod target;
 mod tls;
 mod vnc;
 
 pub use api::{Api, Roles, Scope, ServiceAccount, UnknownScope};
-pub use config::{Config, Listen, Store};
+pub use config::{Config, Listen};
 pub use issuer::{Claims, Issuer, KeySetFile, SecondFactorClaim, SigningAlgorithm};
 pub use limits::{
     AddressBackoff, Backoff, ClipboardSizes, GlobalBackoff, Limits, Lockout, TechnicianBackoff, Tickets,
@@ -24,6 +25,7 @@ pub use people::User;
 pub use rdp::{Rdp, RdpSecurity};
 pub use recording::{Keystrokes, Recording, RecordingPolicy};
 pub use rule::{Day, Effect, Hours, Requirement, Rule, TargetSelector};
+pub use store::{RedisStore, Store};
 pub use target::{CertificatePolicy, Credentials, Protocol, Target, TargetSecurity, TargetTls};
 pub use tls::Tls;
 pub use vnc::{ViewerSecurity, Vnc};

@@ -34,6 +34,7 @@ mod rule;
 mod secret;
 mod shape;
 mod size;
+mod store_url;
 mod time;
 
 pub use address::{AddressError, HostPort, ListenAddresses};
@@ -46,6 +47,7 @@ pub use rule::{
 pub use secret::{CertificateFile, Secret};
 pub(crate) use shape::{FilePath, Line, Name, Person, is_name};
 pub use size::{ByteSize, SizeError};
+pub use store_url::{StoreServers, StoreUrl, StoreUrlError};
 pub use time::{Time, TimeError, TokenHash, TokenHashError};
 
 /// Values of the schema's `format`: what a text must be beyond being text.
@@ -68,6 +70,8 @@ pub(crate) mod format {
     pub(crate) const SECRET: &str = "secret";
     pub(crate) const SELECTOR: &str = "target-selector";
     pub(crate) const SIZE: &str = "size-with-unit";
+    pub(crate) const STORE: &str = "store";
+    pub(crate) const STORE_URL: &str = "store-url";
     pub(crate) const TIME: &str = "date-time";
     pub(crate) const TIME_OF_DAY: &str = "time-of-day";
     pub(crate) const TIME_ZONE: &str = "time-zone";
