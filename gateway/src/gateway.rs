@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use passerelle_auth::{Embedded, IssueError, NewTicket, Pepper, Store, StoreError, TicketContext};
+use passerelle_auth::{IssueError, NewTicket, Pepper, Store, StoreError, TicketContext};
 use passerelle_config::{Config, FragmentFile, Protocol, RdpSecurity, RecordingPolicy, Target};
 use passerelle_desktop::{Permissions, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, Outcome};
@@ -20,6 +20,7 @@ use crate::policy::access::{Asked, NotAdmitted};
 use crate::policy::{self, Policy};
 use crate::preauth::WaitingRoom;
 use crate::session::{CloseReason, Registry, View};
+use crate::store::{self, Opened};
 use crate::throttle::Throttle;
 use crate::tls::TlsError;
 use crate::{descriptors, files};
@@ -53,7 +54,11 @@ pub(crate) enum OpenError {
     #[error(transparent)]
     StoreUse(#[from] StoreError),
     #[error(transparent)]
+    SharedStore(#[from] passerelle_auth::RedisSettingsError),
+    #[error(transparent)]
     Pepper(#[from] passerelle_auth::PepperError),
+    #[error("pepper: the secret is not 64 hexadecimal digits; make one with `openssl rand -hex 32`")]
+    PepperDigits,
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error("recording: {0}")]
@@ -122,8 +127,8 @@ impl Gateway {
         let signer = Arc::new(SigningKey::load_or_create(&dir.join(data::SIGNING_KEY), &ambient::random)?);
         // The audit log's lock also tells that no other gateway uses the directory.
         let audit = AuditLog::open(&dir.join(data::AUDIT), signer.clone(), clock.clone())?;
-        let pepper = Arc::new(Pepper::load_or_create(&dir.join(data::PEPPER), &mut ambient::random)?);
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(&dir.join(data::STORE))?);
+        let Opened { store, pepper, node } = store::open(&config)?;
+        let pepper = Arc::new(pepper);
         let recorder = Recorder::start(recorder_settings(&config), signer, clock, Arc::new(ambient::random))?;
         let policy = Policy::new(config, store.clone(), pepper.clone())?;
         let gateway = Arc::new(Self {
@@ -135,7 +140,7 @@ impl Gateway {
             recorder,
             audit,
             registry: Arc::default(),
-            node: "local".to_owned(),
+            node,
         });
         gateway.recover().await?;
         Ok(gateway)
@@ -166,6 +171,8 @@ impl Gateway {
             event.address.clone_from(&session.address);
             self.audit.append(event).await?;
         }
+        // Settles from when on the store remembers, before anybody presents anything.
+        self.store.since(ambient::now()).await?;
         self.store.abandon(&self.node, ambient::now()).await?;
         Ok(())
     }

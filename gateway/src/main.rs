@@ -18,6 +18,7 @@ mod rdp_file;
 mod relay;
 mod serve;
 mod session;
+mod store;
 mod throttle;
 mod tls;
 

@@ -159,6 +159,8 @@ pub(crate) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     compare("data_dir", old.data_dir == new.data_dir);
     compare("listen", old.listen == new.listen);
     compare("store", old.store == new.store);
+    compare("pepper", old.pepper == new.pepper);
+    compare("node", old.node == new.node);
     compare("control", old.control_socket() == new.control_socket());
     compare("recording.directory", old.recordings_dir() == new.recordings_dir());
     compare("recording.recipients", old.recording.recipients == new.recording.recipients);

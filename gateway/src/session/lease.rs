@@ -86,8 +86,22 @@ async fn renew_all(gateway: &Gateway) {
     }
 }
 
-/// Renews one lease. A store that does not answer ends no session: it is asked again soon.
+/// Renews one lease. A store that does not answer is asked again soon; it ends the session only when it has
+/// been silent for too long.
 async fn renew(gateway: &Gateway, entry: &Entry) -> Result<(), StoreError> {
+    let asked = ask(gateway, entry).await;
+    let now = ambient::now();
+    if let Err(error) = &asked {
+        if entry.unconfirmed(now) > gateway.policy().config.limits.store_grace.get() {
+            entry.stop(CloseReason::LeaseLost { error: error.to_string() });
+        }
+    } else {
+        entry.set_renewed(now);
+    }
+    asked
+}
+
+async fn ask(gateway: &Gateway, entry: &Entry) -> Result<(), StoreError> {
     let now = ambient::now();
     match gateway.store.renew(entry.facts.id, entry.fence(), TTL, now).await? {
         Renewal::Renewed { revoked: Some(revocation), .. } => revoked(entry, revocation),

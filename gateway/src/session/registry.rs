@@ -89,6 +89,8 @@ pub(crate) struct Entry {
     fence: Mutex<Fence>,
     /// What the store last said was asked for.
     asked: Mutex<Option<Permissions>>,
+    /// When the store last confirmed the lease.
+    renewed: Mutex<Timestamp>,
     reason: OnceLock<CloseReason>,
     stop: CancellationToken,
 }
@@ -96,6 +98,7 @@ pub(crate) struct Entry {
 impl Entry {
     pub(crate) fn new(facts: Facts, permissions: Permissions, fence: Fence) -> Self {
         Self {
+            renewed: Mutex::new(facts.started),
             facts,
             bytes_from_viewer: AtomicU64::new(0),
             bytes_from_target: AtomicU64::new(0),
@@ -149,6 +152,16 @@ impl Entry {
             // The session may be ending.
             timeout(IN_FORCE, done).await.ok();
         }
+    }
+
+    /// Notes that the store confirmed the lease.
+    pub(crate) fn set_renewed(&self, now: Timestamp) {
+        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// For how long the store has not confirmed the lease.
+    pub(crate) fn unconfirmed(&self, now: Timestamp) -> Duration {
+        now.since(*self.renewed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Applies the permissions that were asked for through the store, as far as the rules grant them.
