@@ -1,10 +1,10 @@
 //! Who somebody has proved to be.
 
 use passerelle_desktop::Permissions;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How somebody proved who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// A one-time ticket of this gateway.

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 pub use refusal::LoginRefusal;
 
 use crate::{
-    Accounts, Claimant, Identity, Issuers, Login, Method, Redeemed, Refusal, Secret, Ticket, Tickets,
-    Timestamp, is_jwt,
+    Accounts, Claimant, Identity, Issuers, Login, Method, Redeemed, Refusal, Secret, Ticket, TicketContext,
+    Tickets, Timestamp, is_jwt,
 };
 
 /// Checks what clients send that have a field for the user name and one for the password.
@@ -30,6 +30,18 @@ pub struct Entry {
     pub ticket: Option<Ticket>,
     /// Whether the ticket was used a moment ago from the same address, so that the session that began then goes on.
     pub resumed: bool,
+}
+
+impl Entry {
+    /// What the rules go by besides names, whether it stands in a ticket or follows from the proof.
+    pub fn context(&self) -> TicketContext {
+        let of_ticket = self.ticket.as_ref().map(|ticket| ticket.context.clone()).unwrap_or_default();
+        TicketContext {
+            groups: Some(self.identity.groups.clone()),
+            second_factor: self.identity.second_factor,
+            ..of_ticket
+        }
+    }
 }
 
 impl Logins {

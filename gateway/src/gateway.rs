@@ -1,11 +1,12 @@
 //! What all connections of a gateway share, and what can be asked of it.
 
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use passerelle_auth::{IssueError, NewTicket, Pepper, Store, StoreError, TicketContext};
+use passerelle_auth::{IssueError, NewTicket, Passwords, Pepper, Store, StoreError, TicketContext};
 use passerelle_config::{Config, FragmentFile, Protocol, RdpSecurity, RecordingPolicy, Target};
 use passerelle_desktop::{Permissions, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, Outcome};
@@ -17,12 +18,11 @@ use serde_json::json;
 use crate::ambient::{self, SystemClock};
 use crate::control::{RecordingAccess, TicketAnswer, TicketRequest};
 use crate::policy::access::{Asked, NotAdmitted};
-use crate::policy::{self, Policy};
+use crate::policy::{self, Policy, PolicyError};
 use crate::preauth::WaitingRoom;
 use crate::session::{CloseReason, Registry, View};
 use crate::store::{self, Opened};
 use crate::throttle::Throttle;
-use crate::tls::TlsError;
 use crate::{descriptors, files};
 
 /// How often the audit log tells of people who did not log in.
@@ -48,7 +48,7 @@ pub(crate) enum OpenError {
     #[error("data_dir: {} cannot be made: {source}", path.display())]
     DataDir { path: PathBuf, source: io::Error },
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Policy(#[from] PolicyError),
     #[error(transparent)]
     Store(#[from] passerelle_auth::OpenError),
     #[error(transparent)]
@@ -102,6 +102,8 @@ pub(crate) enum TicketError {
 pub(crate) struct Gateway {
     policy: RwLock<Arc<Policy>>,
     pepper: Arc<Pepper>,
+    /// Bounds how many passwords are checked at a time.
+    passwords: Passwords,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) recorder: Recorder,
     pub(crate) audit: AuditLog,
@@ -130,12 +132,14 @@ impl Gateway {
         let Opened { store, pepper, node } = store::open(&config)?;
         let pepper = Arc::new(pepper);
         let recorder = Recorder::start(recorder_settings(&config), signer, clock, Arc::new(ambient::random))?;
-        let policy = Policy::new(config, store.clone(), pepper.clone())?;
+        let passwords = Passwords::new(std::thread::available_parallelism().map_or(1, NonZero::get));
+        let policy = Policy::new(config, store.clone(), pepper.clone(), &passwords)?;
         let gateway = Arc::new(Self {
             room: WaitingRoom::new(waiting(&policy.config)),
             strangers: Throttle::new(STRANGERS),
             policy: RwLock::new(Arc::new(policy)),
             pepper,
+            passwords,
             store,
             recorder,
             audit,
@@ -195,7 +199,7 @@ impl Gateway {
             tracing::warn!("{warning}");
         }
         let ignored = policy::needs_restart(&self.policy().config, &loaded.config);
-        match Policy::new(loaded.config, self.store.clone(), self.pepper.clone()) {
+        match Policy::new(loaded.config, self.store.clone(), self.pepper.clone(), &self.passwords) {
             Ok(policy) => {
                 self.room.set_capacity(waiting(&policy.config));
                 *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);

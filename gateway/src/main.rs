@@ -8,6 +8,7 @@ mod descriptors;
 mod files;
 mod fragments;
 mod gateway;
+mod jwks;
 mod lifecycle;
 mod listener;
 mod logging;

@@ -2,6 +2,7 @@
 //! keep the one they began with.
 
 pub(crate) mod access;
+mod people;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +17,17 @@ use passerelle_vnc::viewer::{ViewerSecurity, ViewerSettings};
 use rustls::RootCertStore;
 
 use self::access::{Asked, NotAdmitted};
+pub(crate) use self::people::PeopleError;
 use crate::tls::{self, OwnCertificate, TlsError};
+
+/// A configuration cannot be put into force.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PolicyError {
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    People(#[from] PeopleError),
+}
 
 /// The configuration, ready for use.
 pub(crate) struct Policy {
@@ -28,18 +39,21 @@ pub(crate) struct Policy {
     /// The roots of targets with a `ca_file`, by target.
     roots: BTreeMap<String, Arc<RootCertStore>>,
     system_roots: Arc<RootCertStore>,
+    accounts: auth::Accounts,
+    issuers: auth::Issuers,
     store: Arc<dyn auth::Store>,
     pepper: Arc<auth::Pepper>,
 }
 
 impl Policy {
     /// # Errors
-    /// When the gateway's own certificate cannot be used.
+    /// The gateway's own certificate, a user or an identity provider cannot be used.
     pub(crate) fn new(
         config: Config,
         store: Arc<dyn auth::Store>,
         pepper: Arc<auth::Pepper>,
-    ) -> Result<Self, TlsError> {
+        passwords: &auth::Passwords,
+    ) -> Result<Self, PolicyError> {
         let certificate = match &config.tls {
             None => None,
             Some(config::Tls::SelfSigned) => Some(tls::self_signed(&config.data_dir)?),
@@ -47,6 +61,11 @@ impl Policy {
                 Some(tls::from_pem(certificate.pem.as_bytes(), key.expose().as_bytes())?)
             }
         };
+        let system_roots = tls::system_roots();
+        let lockout = lockout(&config.lockout);
+        let accounts =
+            auth::Accounts::new(people::accounts(&config)?, passwords.clone(), store.clone(), lockout);
+        let issuers = auth::Issuers::new(people::issuers(&config, &system_roots)?, store.clone(), lockout);
         let security = config.viewer_security().into_iter().map(viewer_security).collect();
         Ok(Self {
             rules: access::rules(&config),
@@ -57,7 +76,9 @@ impl Policy {
                 encrypted: false,
             },
             roots: config.targets.iter().filter_map(own_roots).collect(),
-            system_roots: tls::system_roots(),
+            system_roots,
+            accounts,
+            issuers,
             store,
             pepper,
             config,
@@ -68,6 +89,12 @@ impl Policy {
     pub(crate) fn tickets(&self, life: Duration) -> auth::Tickets {
         let policy = auth::TicketPolicy { life };
         auth::Tickets::new(self.store.clone(), &self.pepper, policy, lockout(&self.config.lockout))
+    }
+
+    /// The service that takes whatever a client sends as its password.
+    pub(crate) fn logins(&self) -> auth::Logins {
+        let tickets = self.tickets(self.config.tickets.life.get());
+        auth::Logins::new(tickets, self.accounts.clone(), self.issuers.clone())
     }
 
     /// What somebody may do who asks for it, if anything; at most `limit`.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use passerelle_auth::{Grant, Redeemed, Refusal, Ticket};
+use passerelle_auth::{Entry, Grant, LoginRefusal};
 use passerelle_config::{Protocol, Target};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 
@@ -19,64 +19,63 @@ pub(super) const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 /// How long a viewer may take for its part of the protocol after it was admitted.
 pub(super) const VIEWER_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the rules say about somebody who presented a ticket to a listener for `protocol`.
+/// What the rules say about somebody who has proved to a listener for `protocol` who they are.
 ///
 /// # Errors
 /// They deny it, which is written down here. The sentence is for the technician.
 pub(super) fn authorize(
     gateway: &Gateway,
     policy: &Policy,
-    redeemed: &Redeemed,
+    entry: &Entry,
     protocol: Protocol,
     peer: SocketAddr,
 ) -> Result<(Target, Grant), String> {
-    let ticket = &redeemed.ticket;
-    allowed(policy, redeemed, protocol, peer).map_err(|why| {
-        tracing::info!(technician = ticket.technician, target = ticket.target, %why, "not allowed");
-        let event = AuditEvent::new(AuditKind::LoginRefused)
-            .technician(&ticket.technician)
-            .target(&ticket.target)
+    let technician = &entry.identity.technician;
+    allowed(policy, entry, protocol, peer).map_err(|why| {
+        tracing::info!(technician, target = entry.target, %why, "not allowed");
+        let mut event = AuditEvent::new(AuditKind::LoginRefused)
+            .technician(technician)
+            .target(&entry.target)
             .address(peer)
             .outcome(Outcome::Refused)
             .message(why.to_string())
-            .detail("ticket", ticket.id.to_string())
             .detail("code", "not_allowed");
+        if let Some(ticket) = &entry.ticket {
+            event = event.detail("ticket", ticket.id.to_string());
+        }
         gateway.audit.note(match &why {
             NotAllowed::Rules(why) => with_missing(event, why),
             _ => event,
         });
-        format!("You may not connect to {}: {why}.", ticket.target)
+        format!("You may not connect to {}: {why}.", entry.target)
     })
 }
 
-/// Why somebody with a ticket is turned away. The sentence goes on from `You may not connect: `.
+/// Why somebody who has logged in is turned away. The sentence goes on from `You may not connect: `.
 #[derive(Debug, thiserror::Error)]
 enum NotAllowed {
     #[error("the target is no longer configured")]
     Target,
     #[error("it speaks {0}; connect with a client for that")]
     Protocol(Protocol),
-    #[error("the technician is no longer configured")]
-    Technician,
     #[error(transparent)]
     Rules(#[from] NotAdmitted),
 }
 
 fn allowed(
     policy: &Policy,
-    redeemed: &Redeemed,
+    entry: &Entry,
     protocol: Protocol,
     peer: SocketAddr,
 ) -> Result<(Target, Grant), NotAllowed> {
-    let Ticket { technician, target, permissions, context, .. } = &redeemed.ticket;
-    let target = policy.config.target(target).ok_or(NotAllowed::Target)?;
+    let target = policy.config.target(&entry.target).ok_or(NotAllowed::Target)?;
     if target.protocol != protocol {
         return Err(NotAllowed::Protocol(target.protocol));
     }
-    policy.config.user(technician).ok_or(NotAllowed::Technician)?;
+    let (technician, context) = (&*entry.identity.technician, &entry.context());
     let source = Some(peer.ip());
     let asked = Asked { technician, target, source, context, now: ambient::now() };
-    Ok((target.clone(), policy.admit(&asked, *permissions)?))
+    Ok((target.clone(), policy.admit(&asked, entry.identity.permissions)?))
 }
 
 /// Writes down what needs no login to cause, though not as often as it happens.
@@ -91,14 +90,14 @@ pub(super) fn note_stranger(gateway: &Gateway, event: AuditEvent, why: &dyn Disp
 /// with the secret, if the method has one.
 pub(super) async fn secret_refused(
     gateway: &Gateway,
-    refusal: &Refusal,
+    refusal: &LoginRefusal,
     login: Option<&str>,
     security: &str,
     peer: SocketAddr,
 ) {
     tracing::info!(reason = %refusal, login, "login refused");
     let event = refusal_event(refusal, login, security, peer);
-    if matches!(refusal, Refusal::Locked(_)) {
+    if refusal.is_locked() {
         note_stranger(gateway, event, refusal);
     } else {
         gateway.audit.note(event);
@@ -106,11 +105,13 @@ pub(super) async fn secret_refused(
     tokio::time::sleep(REFUSAL_DELAY).await;
 }
 
-fn refusal_event(refusal: &Refusal, login: Option<&str>, security: &str, peer: SocketAddr) -> AuditEvent {
-    let kind = match refusal {
-        Refusal::Locked(_) => AuditKind::LoginLocked,
-        _ => AuditKind::LoginRefused,
-    };
+fn refusal_event(
+    refusal: &LoginRefusal,
+    login: Option<&str>,
+    security: &str,
+    peer: SocketAddr,
+) -> AuditEvent {
+    let kind = if refusal.is_locked() { AuditKind::LoginLocked } else { AuditKind::LoginRefused };
     let mut event = AuditEvent::new(kind)
         .address(peer)
         .outcome(Outcome::Refused)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use passerelle_auth::{Fence, SessionId, TicketId, Timestamp};
+use passerelle_auth::{Fence, Method, SessionId, TicketId, Timestamp};
 use passerelle_desktop::Permissions;
 use passerelle_recorder::audit::{AuditEvent, AuditKind};
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,11 @@ pub(crate) struct Facts {
     pub(crate) target: String,
     /// The protocol of both legs.
     pub(crate) protocol: String,
-    /// The ticket that was redeemed for it.
-    pub(crate) ticket: TicketId,
+    /// How the technician proved who they are.
+    pub(crate) method: Method,
+    /// The ticket that was redeemed for it, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ticket: Option<TicketId>,
     /// Where the technician's client connects from.
     pub(crate) address: SocketAddr,
     /// How the client proved the technician's secret.
@@ -256,7 +259,8 @@ mod tests {
             technician: "alice".into(),
             target: "front-desk".into(),
             protocol: "vnc".into(),
-            ticket: TicketId::new(Timestamp::from_millis(0), &mut |bytes| bytes.fill(1)),
+            method: Method::Ticket,
+            ticket: Some(TicketId::new(Timestamp::from_millis(0), &mut |bytes| bytes.fill(1))),
             address: ([127, 0, 0, 1], 1).into(),
             viewer_security: "VncAuth".into(),
             started: Timestamp::from_millis(0),

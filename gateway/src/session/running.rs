@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use passerelle_auth::{Grant, Lease, SessionId, TicketContext, TicketId};
+use passerelle_auth::{self as auth, Grant, Lease, SessionId};
 use passerelle_config::{self as config, RecordingPolicy};
 use passerelle_desktop::{Permissions, Relay};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
@@ -23,12 +23,9 @@ use crate::{ambient, relay};
 
 /// Somebody who may have a session.
 pub(crate) struct Admitted {
-    pub(crate) technician: String,
+    pub(crate) entry: auth::Entry,
     pub(crate) target: config::Target,
     pub(crate) grant: Grant,
-    pub(crate) ticket: TicketId,
-    /// What the ticket was issued with.
-    pub(crate) context: TicketContext,
     pub(crate) protocol: &'static str,
     pub(crate) viewer_security: &'static str,
     pub(crate) peer: SocketAddr,
@@ -55,15 +52,15 @@ impl Running {
         admitted: Admitted,
     ) -> Result<Self, String> {
         let now = ambient::now();
-        let Admitted { technician, target, grant, ticket, context, protocol, viewer_security, peer } =
-            admitted;
+        let Admitted { entry, target, grant, protocol, viewer_security, peer } = admitted;
         let wanted = recording_policy(&policy.config, &grant);
         let mut facts = Facts {
             id: SessionId::new(now, &mut ambient::random),
-            technician,
+            technician: entry.identity.technician.clone(),
             target: target.name.clone(),
             protocol: protocol.to_owned(),
-            ticket,
+            method: entry.identity.method,
+            ticket: entry.ticket.as_ref().map(|ticket| ticket.id),
             address: peer,
             viewer_security: viewer_security.to_owned(),
             started: now,
@@ -119,7 +116,7 @@ impl Running {
             .detail("permissions", json!(grant.permissions))
             .detail("rules", json!(grant.rules))
             .detail("requirements", json!(grant.requirements));
-        let started = with_context(started, &context);
+        let started = with_context(started, &entry.context());
         gateway.audit.note(facts_event(&facts, AuditKind::LoginAccepted).outcome(Outcome::Success));
         if let Err(error) = gateway.audit.append(started).await {
             tracing::error!(%error, "a session that cannot be audited was refused");
@@ -315,7 +312,11 @@ async fn open_recording(
 }
 
 fn facts_event(facts: &Facts, kind: AuditKind) -> AuditEvent {
-    facts.event(kind).detail("ticket", facts.ticket.to_string())
+    let event = facts.event(kind).detail("method", json!(facts.method));
+    match facts.ticket {
+        Some(ticket) => event.detail("ticket", ticket.to_string()),
+        None => event,
+    }
 }
 
 async fn release(gateway: &Gateway, id: SessionId, fence: passerelle_auth::Fence) {

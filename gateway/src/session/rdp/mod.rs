@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerelle_auth::{Redeemed, Refusal, TicketId};
+use passerelle_auth::{Entry, LoginRefusal, Refusal, Secret, TicketId};
 use passerelle_config::{Keystrokes, Protocol};
 use passerelle_desktop::{Farewell, Relay as _};
 use passerelle_rdp::target::TargetLeg;
@@ -34,7 +34,7 @@ const TAKE_OVER: Duration = Duration::from_secs(5);
 /// A viewer that has proven its ticket.
 struct Entrant {
     viewer: Proven<TcpStream>,
-    redeemed: Redeemed,
+    entry: Entry,
 }
 
 /// Serves one viewer.
@@ -43,36 +43,32 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: S
     async {
         let policy = gateway.policy();
         let Some(entrant) = welcome(&gateway, &policy, stream, peer).await else { return };
-        let Entrant { mut viewer, redeemed } = entrant;
+        let Entrant { mut viewer, entry } = entrant;
         // mstsc and others log in, leave to ask their user about the certificate, and come back.
         match timeout(policy.config.limits.handshake.get(), viewer.hello()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) if error.is_violation() => {
                 tracing::info!(%error, "the viewer broke the protocol after its login");
-                let ticket = &redeemed.ticket;
                 let event = AuditEvent::new(AuditKind::ViewerRefused)
-                    .technician(&ticket.technician)
-                    .target(&ticket.target)
+                    .technician(&entry.identity.technician)
+                    .target(&entry.target)
                     .address(peer)
                     .outcome(Outcome::Refused)
-                    .message(error.to_string())
-                    .detail("ticket", ticket.id.to_string());
+                    .message(error.to_string());
                 return gateway.audit.note(event);
             }
             Ok(Err(error)) => return tracing::info!(%error, "the viewer left after its login"),
             Err(_) => return tracing::info!("the viewer did not go on after its login"),
         }
-        match admission::authorize(&gateway, &policy, &redeemed, Protocol::Rdp, peer) {
+        match admission::authorize(&gateway, &policy, &entry, Protocol::Rdp, peer) {
             Ok((target, grant)) => {
-                if redeemed.resumed {
-                    take_over(&gateway, redeemed.ticket.id).await;
+                if let (true, Some(ticket)) = (entry.resumed, &entry.ticket) {
+                    take_over(&gateway, ticket.id).await;
                 }
                 let admitted = Admitted {
-                    technician: redeemed.ticket.technician.clone(),
+                    entry,
                     target,
                     grant,
-                    ticket: redeemed.ticket.id,
-                    context: redeemed.ticket.context.clone(),
                     protocol: "rdp",
                     viewer_security: viewer.facts().security.name(),
                     peer,
@@ -130,14 +126,18 @@ async fn authenticate(
 ) -> Result<Option<Entrant>, ViewerError> {
     let Some(settings) = &policy.rdp_viewer else { return Err(ViewerError::Closed) };
     let pending = viewer::negotiate(stream, settings, ambient::wall(), &mut ambient::random).await?;
-    let tickets = policy.tickets(policy.config.tickets.life.get());
+    let logins = policy.logins();
+    let tickets = logins.tickets();
+    let entry_of = |redeemed: Result<_, Refusal>| {
+        redeemed.map_err(LoginRefusal::from).and_then(|redeemed| logins.entry(redeemed))
+    };
     let address = peer.ip();
-    let (viewer, redeemed, login) = match pending {
+    let (viewer, entry, login) = match pending {
         Pending::Nla(nla) => {
             let login = nla.login().resolve();
             let candidates = match tickets.candidates_for(&login, address, ambient::now()).await {
                 Ok(candidates) => candidates,
-                Err(refusal) => return turn_away(gateway, nla, &refusal, &login, peer).await,
+                Err(refusal) => return turn_away(gateway, nla, refusal, &login, peer).await,
             };
             let secrets: Vec<_> = candidates
                 .secrets()
@@ -146,33 +146,34 @@ async fn authenticate(
                 .collect();
             let Some(matched) = nla.matching(&secrets) else {
                 let refusal = tickets.candidate_refused(&candidates, address, ambient::now()).await;
-                return turn_away(gateway, nla, &refusal, &login, peer).await;
+                return turn_away(gateway, nla, refusal, &login, peer).await;
             };
             let index = matched.index();
             let claim = || tickets.redeem_candidate(&candidates, index, address, ambient::now());
             if candidates.is_open(index) {
                 let viewer = nla.accept(matched).await?;
-                (viewer, claim().await, Some(login))
+                (viewer, entry_of(claim().await), Some(login))
             } else {
                 // Known before as used: said while it can still be said as clients expect it.
                 match claim().await {
-                    Ok(redeemed) => (nla.accept(matched).await?, Ok(redeemed), Some(login)),
-                    Err(refusal) => return turn_away(gateway, nla, &refusal, &login, peer).await,
+                    Ok(redeemed) => (nla.accept(matched).await?, entry_of(Ok(redeemed)), Some(login)),
+                    Err(refusal) => return turn_away(gateway, nla, refusal, &login, peer).await,
                 }
             }
         }
         Pending::Reference { reference, proven } => {
             let redeemed = tickets.redeem_reference(&reference, address, ambient::now()).await;
-            (proven, redeemed, None)
+            (proven, entry_of(redeemed), None)
         }
         Pending::Password { login, password, proven } => {
             let login = login.resolve();
-            let redeemed = tickets.redeem_rdp_password(&login, &password, address, ambient::now()).await;
-            (proven, redeemed, Some(login))
+            let password = Secret::new(password.to_string());
+            let entry = logins.redeem(&login, &password, address, true, ambient::now()).await;
+            (proven, entry, Some(login))
         }
     };
-    match redeemed {
-        Ok(redeemed) => Ok(Some(Entrant { viewer, redeemed })),
+    match entry {
+        Ok(entry) => Ok(Some(Entrant { viewer, entry })),
         Err(refusal) => {
             let security = viewer.facts().security.name();
             admission::secret_refused(gateway, &refusal, login.as_deref(), security, peer).await;
@@ -186,28 +187,25 @@ async fn authenticate(
 async fn turn_away(
     gateway: &Gateway,
     nla: Nla<TcpStream>,
-    refusal: &Refusal,
+    refusal: Refusal,
     login: &str,
     peer: SocketAddr,
 ) -> Result<Option<Entrant>, ViewerError> {
-    admission::secret_refused(gateway, refusal, Some(login), "nla", peer).await;
+    admission::secret_refused(gateway, &refusal.into(), Some(login), "nla", peer).await;
     nla.refuse().await?;
     Ok(None)
 }
 
 /// What the viewer is told when its secret is refused.
-fn answer_to(refusal: &Refusal) -> RdpRefusal {
-    match refusal {
-        Refusal::Store(_) => RdpRefusal::Busy,
-        _ => RdpRefusal::FreshCredentials,
-    }
+fn answer_to(refusal: &LoginRefusal) -> RdpRefusal {
+    if refusal.is_failure() { RdpRefusal::Busy } else { RdpRefusal::FreshCredentials }
 }
 
 /// Ends the session that was begun with the same ticket moments ago: its viewer has connected anew and goes
 /// on here.
 async fn take_over(gateway: &Gateway, ticket: TicketId) {
     let sessions = gateway.registry.all();
-    let Some(entry) = sessions.iter().find(|entry| entry.facts.ticket == ticket) else { return };
+    let Some(entry) = sessions.iter().find(|entry| entry.facts.ticket == Some(ticket)) else { return };
     tracing::info!(session = %entry.facts.id, "the viewer has connected anew");
     entry.stop(CloseReason::Reconnected);
     let id = entry.facts.id;

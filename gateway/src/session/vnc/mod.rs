@@ -5,7 +5,7 @@ mod target;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use passerelle_auth::Redeemed;
+use passerelle_auth::{Entry, LoginRefusal, Secret};
 use passerelle_config::{Keystrokes, Protocol};
 use passerelle_recorder::Lane;
 use passerelle_recorder::audit::{AuditEvent, AuditKind};
@@ -30,16 +30,13 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: S
     let span = tracing::info_span!("connection", %peer, session = tracing::field::Empty);
     async {
         let policy = gateway.policy();
-        let Some((pending, redeemed)) = authenticate(&gateway, &policy, stream, peer).await else { return };
-        let ticket = &redeemed.ticket;
-        match admission::authorize(&gateway, &policy, &redeemed, Protocol::Vnc, peer) {
+        let Some((pending, entry)) = authenticate(&gateway, &policy, stream, peer).await else { return };
+        match admission::authorize(&gateway, &policy, &entry, Protocol::Vnc, peer) {
             Ok((target, grant)) => {
                 let admitted = Admitted {
-                    technician: ticket.technician.clone(),
+                    entry,
                     target,
                     grant,
-                    ticket: ticket.id,
-                    context: ticket.context.clone(),
                     protocol: "vnc",
                     viewer_security: pending.security().name(),
                     peer,
@@ -59,7 +56,7 @@ async fn authenticate(
     policy: &Policy,
     stream: TcpStream,
     peer: SocketAddr,
-) -> Option<(Pending<TcpStream>, Redeemed)> {
+) -> Option<(Pending<TcpStream>, Entry)> {
     let place = gateway.room.enter();
     if let Err(error) = listener::tune(&stream) {
         tracing::debug!(%error, "the connection is gone");
@@ -96,18 +93,21 @@ async fn authenticate(
         }
     };
 
-    let tickets = policy.tickets(policy.config.tickets.life.get());
+    let logins = policy.logins();
     let (address, now) = (peer.ip(), ambient::now());
-    let redeemed = match pending.presented() {
+    let entry = match pending.presented() {
         Presented::VncAuth(proof) => {
-            tickets.redeem_vnc(&mut |password| proof.matches(password), address, now).await
+            let mut matches = |password: &str| proof.matches(password);
+            let redeemed = logins.tickets().redeem_vnc(&mut matches, address, now).await;
+            redeemed.map_err(LoginRefusal::from).and_then(|redeemed| logins.entry(redeemed))
         }
         Presented::Password { username, password } => {
-            tickets.redeem_password(username, password, address, now).await
+            let password = Secret::new(password.to_string());
+            logins.redeem(username, &password, address, false, now).await
         }
     };
-    match redeemed {
-        Ok(redeemed) => Some((pending, redeemed)),
+    match entry {
+        Ok(entry) => Some((pending, entry)),
         Err(refusal) => {
             let login = match pending.presented() {
                 Presented::Password { username, .. } => Some(username.as_str()),
