@@ -6,6 +6,7 @@
 mod faults;
 mod harness;
 mod hostile;
+mod logins;
 mod pairs;
 mod peers;
 mod rdp;

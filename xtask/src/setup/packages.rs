@@ -57,11 +57,18 @@ pub(super) const DEBIAN: &[(&str, &[&str])] = &[
     ("looking and typing", &["x11-apps", "x11-utils", "x11-xserver-utils", "xdotool", "grim"]),
     ("the shared store", &["redis-server"]),
     ("certificates and tools from PyPI", &["openssl", "ca-certificates", "python3-venv"]),
+    ("an authenticator", &["oathtool"]),
 ];
 
 /// Packages of PyPI, pinned.
-pub(super) const PYPI: &[&str] =
-    &["vncdotool==1.4.2", "aardwolf==0.2.16", "numpy==1.26.4", "pillow==10.4.0", "websockets==13.1"];
+pub(super) const PYPI: &[&str] = &[
+    "vncdotool==1.4.2",
+    "aardwolf==0.2.16",
+    "jwcrypto==1.5.6",
+    "numpy==1.26.4",
+    "pillow==10.4.0",
+    "websockets==13.1",
+];
 
 /// Packages of npm, pinned. Debian 12 has Node.js 18, for which this is a playwright-core that still runs.
 pub(super) const NPM: &[&str] = &["playwright-core@1.49.1", "@novnc/novnc@1.7.0"];
