@@ -20,6 +20,8 @@ const LONGEST_GROUP: usize = 256;
 /// name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimNames {
+    /// The token's own identifier, by which it is known again; required. `jti` unless the issuer has another.
+    pub id: String,
     /// The technician's name; required.
     pub technician: String,
     /// A list of groups, or one; without the claim there are none.
@@ -74,7 +76,7 @@ pub(super) fn read(
     if expires <= issued || expires.since(issued) > settings.longest_life {
         return Err(JwtRefusal::TooLongLife);
     }
-    let id = match claims.get("jti") {
+    let id = match find(claims, &settings.claims.id) {
         Some(Value::String(id)) if (1..=LONGEST_ID).contains(&id.len()) => id.clone(),
         Some(_) => return Err(JwtRefusal::Claim("jti")),
         None => return Err(JwtRefusal::MissingClaim("jti")),

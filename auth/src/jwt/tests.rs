@@ -113,6 +113,7 @@ pub(crate) fn settings() -> IssuerSettings {
         longest_life: Duration::from_secs(600),
         leeway: Duration::from_secs(30),
         claims: ClaimNames {
+            id: "jti".to_owned(),
             technician: "preferred_username".to_owned(),
             groups: Some("realm_access.roles".to_owned()),
             target: Some("target".to_owned()),

@@ -12,6 +12,8 @@ struct Names<'a> {
     groups: BTreeSet<&'a str>,
     targets: BTreeSet<&'a str>,
     tags: BTreeSet<&'a str>,
+    /// Whether identity providers may name others than the users.
+    others: bool,
 }
 
 /// Checks all rules. What targets there are is only known when all fragments could be read.
@@ -26,6 +28,7 @@ pub(super) fn check<'a, I: Iterator<Item = Element<'a>>>(
         groups: elements(root, "users").flat_map(|user| list_of(user, "groups")).collect(),
         targets: targets().filter_map(|target| name_of(target.node)).collect(),
         tags: targets().flat_map(|target| list_of(target.node, "tags")).collect(),
+        others: elements(root, "issuers").next().is_some(),
     };
     for (index, rule) in elements(root, "rules").enumerate() {
         let path = format!("rules[{index}]");
@@ -51,13 +54,13 @@ fn people(rule: &Node, path: &str, names: &Names<'_>, report: &mut Report) {
         report.error(rule.at, path, "the rule names nobody; add `groups` or `users`");
     }
     for (node, user, key) in texts(rule, "users", path) {
-        if user != "*" && !names.users.contains(&user) {
+        if user != "*" && !names.users.contains(&user) && !names.others {
             let guess = suggestion(user, names.users.iter().copied());
             report.error(node.at, &key, format!("there is no user {}{guess}", quoted(user)));
         }
     }
     for (node, group, key) in texts(rule, "groups", path) {
-        if !names.groups.contains(&group) {
+        if !names.groups.contains(&group) && !names.others {
             let guess = suggestion(group, names.groups.iter().copied());
             report.warning(node.at, &key, format!("no user is in the group {}{guess}", quoted(group)));
         }

@@ -60,6 +60,9 @@ pub enum SigningAlgorithm {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
+    /// The token's own identifier.
+    #[serde(default = "id")]
+    pub id: String,
     /// The technician's name.
     #[serde(default = "technician")]
     pub technician: String,
@@ -91,6 +94,7 @@ pub struct SecondFactorClaim {
 impl Default for Claims {
     fn default() -> Self {
         Self {
+            id: id(),
             technician: technician(),
             groups: groups(),
             target: target(),
@@ -98,6 +102,10 @@ impl Default for Claims {
             second_factor: None,
         }
     }
+}
+
+fn id() -> String {
+    "jti".to_owned()
 }
 
 fn technician() -> String {

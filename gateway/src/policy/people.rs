@@ -83,6 +83,7 @@ fn issuer(issuer: &config::Issuer, system_roots: &Arc<RootCertStore>) -> Result<
         longest_life: issuer.longest_life.get(),
         leeway: issuer.leeway.get(),
         claims: auth::ClaimNames {
+            id: claims.id.clone(),
             technician: claims.technician.clone(),
             groups: Some(claims.groups.clone()),
             target: Some(claims.target.clone()),

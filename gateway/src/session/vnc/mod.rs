@@ -5,13 +5,13 @@ mod target;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use passerelle_auth::{Entry, LoginRefusal, Secret};
+use passerelle_auth::{Entry, LoginRefusal, Refusal, Secret};
 use passerelle_config::{Keystrokes, Protocol};
 use passerelle_recorder::Lane;
 use passerelle_recorder::audit::{AuditEvent, AuditKind};
 use passerelle_rfb::Limits;
 use passerelle_transport::Transport;
-use passerelle_vnc::viewer::{self, Pending, Presented, ViewerError, ViewerLeg};
+use passerelle_vnc::viewer::{self, Pending, Presented, ViewerError, ViewerLeg, ViewerSecurity};
 use passerelle_vnc::{KeystrokePolicy, RelaySettings, VncRelay};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -95,11 +95,17 @@ async fn authenticate(
 
     let logins = policy.logins();
     let (address, now) = (peer.ip(), ambient::now());
+    let entry_of = |redeemed: Result<_, Refusal>| {
+        redeemed.map_err(LoginRefusal::from).and_then(|redeemed| logins.entry(redeemed))
+    };
     let entry = match pending.presented() {
         Presented::VncAuth(proof) => {
             let mut matches = |password: &str| proof.matches(password);
-            let redeemed = logins.tickets().redeem_vnc(&mut matches, address, now).await;
-            redeemed.map_err(LoginRefusal::from).and_then(|redeemed| logins.entry(redeemed))
+            entry_of(logins.tickets().redeem_vnc(&mut matches, address, now).await)
+        }
+        // Its encryption is too weak for what is good for longer than a ticket.
+        Presented::Password { username, password } if pending.security() == ViewerSecurity::Ard => {
+            entry_of(logins.tickets().redeem_password(username, password, address, now).await)
         }
         Presented::Password { username, password } => {
             let password = Secret::new(password.to_string());
