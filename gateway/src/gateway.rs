@@ -126,11 +126,16 @@ impl Gateway {
         let dir = config.data_dir.clone();
         files::private_directory(&dir).map_err(|source| OpenError::DataDir { path: dir.clone(), source })?;
         let clock = Arc::new(SystemClock::new());
+        let first_start = !dir.join(data::SIGNING_KEY).exists();
         let signer = Arc::new(SigningKey::load_or_create(&dir.join(data::SIGNING_KEY), &ambient::random)?);
         // The audit log's lock also tells that no other gateway uses the directory.
         let audit = AuditLog::open(&dir.join(data::AUDIT), signer.clone(), clock.clone())?;
         let Opened { store, pepper, node } = store::open(&config)?;
         let pepper = Arc::new(pepper);
+        if first_start && matches!(config.store, passerelle_config::Store::Embedded) {
+            // A gateway that never ran has nothing to forget, so what is older than it may be used.
+            store.since(passerelle_auth::Timestamp::MIN).await?;
+        }
         let recorder = Recorder::start(recorder_settings(&config), signer, clock, Arc::new(ambient::random))?;
         let passwords = Passwords::new(std::thread::available_parallelism().map_or(1, NonZero::get));
         let policy = Policy::new(config, store.clone(), pepper.clone(), &passwords)?;
