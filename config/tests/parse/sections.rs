@@ -1,0 +1,76 @@
+//! Sections with forms of their own.
+
+use super::*;
+
+#[test]
+fn the_store_is_a_word_or_a_url_or_a_section() {
+    const REST: &str = "listen: { vnc: 0.0.0.0:5900 }\npepper: insecure-inline:";
+    let pepper = "0123456789abcdef".repeat(4);
+    let store = |store: &str| accepted(&format!("store: {store}\n{REST}{pepper}")).config.store;
+    assert_eq!(store("embedded"), Store::Embedded);
+    let Store::Redis(redis) = store("redis://localhost") else { panic!("not Redis") };
+    assert_eq!((redis.url.to_string().as_str(), redis.password), ("redis://localhost:6379/0", None));
+    let Store::Redis(redis) = store(
+        "{ url: 'rediss-sentinel://a,b/shared', username: node, password: 'insecure-inline:hunter2', replicas: 1 }",
+    ) else {
+        panic!("not Redis")
+    };
+    assert_eq!(redis.url.to_string(), "rediss-sentinel://a:26379,b:26379/shared/0");
+    assert_eq!((redis.username.as_deref(), redis.replicas), (Some("node"), 1));
+    assert_eq!(redis.password.unwrap().expose(), "hunter2");
+}
+
+#[test]
+fn a_shared_store_needs_a_shared_pepper() {
+    let rest = "listen: { vnc: 0.0.0.0:5900 }";
+    for (text, key, message) in [
+        ("store: redis://localhost", "store", "pepper: file:"),
+        ("store: { url: redis://localhost }", "store", "pepper: file:"),
+        ("store: redis://localhost\npepper: insecure-inline:abc", "pepper", "64 hexadecimal digits"),
+        ("store: redis://u:hunter2@localhost", "store", "password"),
+        ("store: { url: 'redis://localhost', ca_file: /x }", "store.ca_file", ""),
+        ("store: sqlite", "store", "`embedded`"),
+        ("store: 7", "store", ""),
+    ] {
+        let errors = errors(&format!("{text}\n{rest}")).join("\n");
+        assert!(errors.contains(&format!(": {key}: ")) && errors.contains(message), "{text}: {errors}");
+        assert!(!errors.contains("hunter2"), "{errors}");
+    }
+}
+
+#[test]
+fn the_api_has_its_sections() {
+    let hash = format!("sha256:{}", "0a".repeat(32));
+    let text = format!(
+        "listen: {{ vnc: '127.0.0.1:0', https: '127.0.0.1:0', metrics: '127.0.0.1:0' }}\n\
+         tls: {{ self_signed: true }}\n\
+         users: [{{ name: alice, groups: [seniors] }}]\n\
+         api: {{ token_life: 15m, requests_per_minute: 7 }}\n\
+         roles: {{ supervisor: [seniors] }}\n\
+         service_accounts: [{{ name: portal, token_hash: {hash}, scopes: [tickets:write], expires: 2027-01-31T00:00:00Z }}]"
+    );
+    let Loaded { config, warnings, .. } = accepted(&text);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!((config.api.requests_per_minute, config.roles.supervisor[0].as_str()), (7, "seniors"));
+    let account = &config.service_accounts[0];
+    assert_eq!(
+        (account.scopes.as_slice(), account.token_hash.to_string()),
+        ([Scope::TicketsWrite].as_slice(), hash)
+    );
+    assert_eq!(account.expires.unwrap().as_millis(), 1_801_353_600_000);
+
+    let errors = errors(
+        "listen: { vnc: '127.0.0.1:0', https: '127.0.0.1:0' }\n\
+         service_accounts: [{ name: portal, token_hash: psa_thetokenitself, scopes: [tickets:wrte] }]",
+    );
+    assert!(errors[0].contains("listen.https: the API needs a certificate"), "{errors:?}");
+    assert!(errors.iter().any(|error| error.contains("did you mean `tickets:write`?")), "{errors:?}");
+    assert!(!errors.iter().any(|error| error.contains("thetokenitself")), "{errors:?}");
+    let open = warnings_of_open_metrics();
+    assert_eq!(open, ["listen.metrics", "roles.auditor[0]"]);
+}
+
+fn warnings_of_open_metrics() -> Vec<String> {
+    let text = "listen: { vnc: '127.0.0.1:0', metrics: '0.0.0.0:9090' }\nroles: { auditor: [nobody] }";
+    accepted(text).warnings.into_iter().map(|warning| warning.key).collect()
+}
