@@ -152,10 +152,13 @@ fn answer(hello: &ClientHello, message: bool) -> ServerHello {
 
 /// The viewer. Gives what it is told within TLS.
 async fn play(mut stream: DuplexStream, clear: &[u8], secured: &[u8]) -> Vec<u8> {
-    let _ = stream.write_all(clear).await;
     // Where the request is not whole, no answer is due.
-    if is_opening(clear)
-        && let Some(confirm) = read_tpkt(&mut stream).await
+    if !is_opening(clear) {
+        say_and_hear(Transport::plain(stream), clear).await;
+        return Vec::new();
+    }
+    let _ = stream.write_all(clear).await;
+    if let Some(confirm) = read_tpkt(&mut stream).await
         && confirm.get(11) == Some(&2)
     {
         let name = NAME.try_into().expect("a name");
