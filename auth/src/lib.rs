@@ -21,6 +21,7 @@ mod logins;
 mod password;
 mod redis;
 mod rules;
+mod seal;
 mod secret;
 mod store;
 mod tickets;
@@ -42,6 +43,7 @@ pub use rules::{
     Considered, Decision, Denial, Effect, Facts, Grant, Hours, Refused, Requirement, Rule, Subject,
     TargetSelector, TicketIdPattern, decide, explain,
 };
+pub use seal::Seal;
 pub use secret::{Random, Secret};
 pub use store::{
     AttemptKey, Backoff, Candidate, Claim, Claimant, Digest, Document, DocumentKind, Expect, Fingerprint,

@@ -81,6 +81,12 @@ impl Pepper {
         }
     }
 
+    /// The key for a purpose, which tells nothing of the pepper or of other keys.
+    pub(crate) fn derive(&self, purpose: &'static str) -> Zeroizing<[u8; LENGTH]> {
+        let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"passerelle documents v1").extract(self.0.as_slice());
+        derived(&root, purpose.as_bytes())
+    }
+
     fn load(path: &Path) -> Result<Self, PepperError> {
         let unreadable = |source| PepperError::Io { action: "read", path: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
