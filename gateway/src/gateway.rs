@@ -6,24 +6,27 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use passerelle_auth::{IssueError, NewTicket, Passwords, Pepper, Store, StoreError, TicketContext};
+use passerelle_auth::{IssueError, NewTicket, Passwords, Pepper, Seal, Store, StoreError, TicketContext};
 use passerelle_config::{Config, FragmentFile, Protocol, RdpSecurity, RecordingPolicy, Target};
 use passerelle_desktop::{Permissions, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, Outcome};
 use passerelle_recorder::{
-    KeyError, Recorder, RecorderError, RecorderSettings, Recovered, RecoveryOutcome, SigningKey,
+    KeyError, PublicKey, Recorder, RecorderError, RecorderSettings, Recovered, RecoveryOutcome, SigningKey,
 };
 use serde_json::json;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::ambient::{self, SystemClock};
-use crate::control::{RecordingAccess, TicketAnswer, TicketRequest};
+use crate::api::{Rates, TicketAnswer, TicketRequest};
+use crate::metrics::Metrics;
 use crate::policy::access::{Asked, NotAdmitted};
 use crate::policy::{self, Policy, PolicyError};
 use crate::preauth::WaitingRoom;
-use crate::session::{CloseReason, Registry, View};
+use crate::session::{CloseReason, Registry};
 use crate::store::{self, Opened};
 use crate::throttle::Throttle;
-use crate::{descriptors, files};
+use crate::{descriptors, files, targets};
 
 /// How often the audit log tells of people who did not log in.
 const STRANGERS: Duration = Duration::from_secs(1);
@@ -69,6 +72,15 @@ pub(crate) enum OpenError {
     AuditWrite(#[from] AuditError),
 }
 
+/// Why a changed configuration or target is not in force.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EnforceError {
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why no ticket is issued.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TicketError {
@@ -101,6 +113,14 @@ pub(crate) enum TicketError {
 /// A gateway that is ready to serve.
 pub(crate) struct Gateway {
     policy: RwLock<Arc<Policy>>,
+    /// The configuration as the file has it.
+    file: RwLock<Config>,
+    /// Seals targets that are kept in the store, which may have passwords.
+    pub(crate) target_seal: Seal,
+    /// Seals answers that are kept for those who ask again.
+    pub(crate) answer_seal: Seal,
+    /// Held by whoever changes targets or the configuration, up to the new policy.
+    pub(crate) changes: Mutex<()>,
     pepper: Arc<Pepper>,
     /// Bounds how many passwords are checked at a time.
     passwords: Passwords,
@@ -109,6 +129,13 @@ pub(crate) struct Gateway {
     pub(crate) audit: AuditLog,
     pub(crate) registry: Arc<Registry>,
     pub(crate) room: WaitingRoom,
+    /// The key that recordings and the audit log are verified with.
+    pub(crate) signer: PublicKey,
+    pub(crate) metrics: Metrics,
+    /// Who calls the API how often.
+    pub(crate) rates: Rates,
+    /// Is cancelled when the gateway is about to stop.
+    pub(crate) stopping: CancellationToken,
     /// Before the audit log, for what needs no login to cause.
     pub(crate) strangers: Throttle,
     /// This gateway's name among those that share a store.
@@ -136,13 +163,24 @@ impl Gateway {
             // A gateway that never ran has nothing to forget, so what is older than it may be used.
             store.since(passerelle_auth::Timestamp::MIN).await?;
         }
-        let recorder = Recorder::start(recorder_settings(&config), signer, clock, Arc::new(ambient::random))?;
+        let recorder =
+            Recorder::start(recorder_settings(&config), signer.clone(), clock, Arc::new(ambient::random))?;
         let passwords = Passwords::new(std::thread::available_parallelism().map_or(1, NonZero::get));
-        let policy = Policy::new(config, store.clone(), pepper.clone(), &passwords)?;
+        let target_seal = Seal::new(&pepper, "target");
+        let kept = targets::kept(store.as_ref(), &target_seal).await?;
+        let policy = Policy::new(config.clone(), kept, store.clone(), pepper.clone(), &passwords)?;
         let gateway = Arc::new(Self {
             room: WaitingRoom::new(waiting(&policy.config)),
+            signer: signer.public_key(),
+            metrics: Metrics::new(),
+            rates: Rates::default(),
+            stopping: CancellationToken::new(),
             strangers: Throttle::new(STRANGERS),
             policy: RwLock::new(Arc::new(policy)),
+            file: RwLock::new(config),
+            target_seal,
+            answer_seal: Seal::new(&pepper, "answer"),
+            changes: Mutex::default(),
             pepper,
             passwords,
             store,
@@ -204,12 +242,9 @@ impl Gateway {
             tracing::warn!("{warning}");
         }
         let ignored = policy::needs_restart(&self.policy().config, &loaded.config);
-        match Policy::new(loaded.config, self.store.clone(), self.pepper.clone(), &self.passwords) {
-            Ok(policy) => {
-                self.room.set_capacity(waiting(&policy.config));
-                *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
-            }
-            Err(error) => return self.reload_rejected(&error.to_string(), cause),
+        let _turn = self.changes.lock().await;
+        if let Err(error) = self.enforce(loaded.config).await {
+            return self.reload_rejected(&error.to_string(), cause);
         }
         if !ignored.is_empty() {
             tracing::warn!(keys = ignored.join(", "), "changes of these keys take effect at the next start");
@@ -222,6 +257,25 @@ impl Gateway {
                 .detail("needs_restart", ignored),
         );
         Some(loaded.fragments)
+    }
+
+    /// Puts the targets of the store as they are now into force. The caller holds [`changes`](Self::changes).
+    ///
+    /// # Errors
+    /// The store or the certificate cannot be read; the old ones stay in force.
+    pub(crate) async fn refresh_targets(&self) -> Result<(), EnforceError> {
+        let config = self.file.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.enforce(config).await
+    }
+
+    async fn enforce(&self, config: Config) -> Result<(), EnforceError> {
+        let kept = targets::kept(self.store.as_ref(), &self.target_seal).await?;
+        let (store, pepper) = (self.store.clone(), self.pepper.clone());
+        let policy = Policy::new(config.clone(), kept, store, pepper, &self.passwords)?;
+        self.room.set_capacity(waiting(&policy.config));
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = config;
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        Ok(())
     }
 
     fn reload_rejected<T>(&self, why: &str, cause: &str) -> Option<T> {
@@ -306,6 +360,7 @@ impl Gateway {
             .detail("reference", reference);
         self.audit.append(with_context(event, &new.context)).await?;
         Ok(TicketAnswer {
+            id: issued.id,
             username: issued.username,
             ticket: issued.ticket.expose().to_owned(),
             vnc_password: issued.vnc_password.expose().to_owned(),
@@ -313,38 +368,6 @@ impl Gateway {
             expires_at: issued.expires_at.to_string(),
             protocol: known.protocol,
             permissions: granted.permissions,
-        })
-    }
-
-    /// The sessions of this gateway, oldest first.
-    pub(crate) fn sessions(&self) -> Vec<View> {
-        let now = ambient::now();
-        self.registry.all().iter().map(|entry| entry.view(now)).collect()
-    }
-
-    /// One session.
-    pub(crate) fn session(&self, id: &str) -> Option<View> {
-        Some(self.registry.find(id.parse().ok()?)?.view(ambient::now()))
-    }
-
-    /// Writes down that somebody read a recording.
-    ///
-    /// # Errors
-    /// The audit log cannot be written; the recording must not be shown.
-    pub(crate) async fn note_recording_access(
-        &self,
-        access: RecordingAccess,
-        by: &str,
-    ) -> Result<(), AuditError> {
-        self.audit.append(access.event(by)).await
-    }
-
-    /// What `GET /v1/status` answers.
-    pub(crate) fn status(&self) -> serde_json::Value {
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "sessions": self.registry.all().len(),
-            "pre_auth_connections": self.room.len(),
         })
     }
 

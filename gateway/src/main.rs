@@ -1,6 +1,7 @@
 //! Passerelle, a remote-support gateway for stock RDP, VNC and Screen Sharing clients.
 
 mod ambient;
+mod api;
 mod cli;
 mod control;
 mod demo;
@@ -12,6 +13,7 @@ mod jwks;
 mod lifecycle;
 mod listener;
 mod logging;
+mod metrics;
 mod orders;
 mod policy;
 mod preauth;
@@ -20,6 +22,7 @@ mod relay;
 mod serve;
 mod session;
 mod store;
+mod targets;
 mod throttle;
 mod tls;
 
@@ -50,6 +53,7 @@ fn run(Cli { config, command }: Cli) -> Result<ExitCode, CliError> {
         Command::Audit(command) => runtime()?.block_on(cli::audit(command, &config)),
         Command::HashPassword(args) => cli::hash_password(&args),
         Command::Totp(command) => cli::totp(&command),
+        Command::ServiceAccount(command) => cli::service_account(&command),
         Command::Demo(args) => {
             let data_dir = args.data_dir.unwrap_or_else(demo_directory);
             let options = demo::Options { listen: args.vnc, data_dir };

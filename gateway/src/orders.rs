@@ -1,23 +1,80 @@
-//! What people order a running session to do, on whichever node it runs.
+//! What people see of running sessions and order them to do, on whichever node they run.
+
+use std::borrow::Cow;
 
 use passerelle_auth::{Revocation, Session, SessionId, StoreError};
 use passerelle_desktop::{Permission, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::ambient;
 use crate::gateway::{Gateway, parse_permissions};
 use crate::session::{CloseReason, View};
 
-/// The session that an order went to.
+/// A running session.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Ordered {
-    /// It runs on this node, which has carried out the order.
+pub(crate) enum Located {
+    /// It runs on this node, which carries out orders at once.
     Here(View),
-    /// It runs on another node, which learns of the order within moments.
+    /// It runs on another node, which learns of orders within moments.
     Elsewhere(Session),
+}
+
+impl Located {
+    pub(crate) fn id(&self) -> SessionId {
+        match self {
+            Self::Here(view) => view.facts.id,
+            Self::Elsewhere(session) => session.id,
+        }
+    }
+
+    pub(crate) fn technician(&self) -> &str {
+        match self {
+            Self::Here(view) => &view.facts.technician,
+            Self::Elsewhere(session) => &session.technician,
+        }
+    }
+
+    pub(crate) fn target(&self) -> &str {
+        match self {
+            Self::Here(view) => &view.facts.target,
+            Self::Elsewhere(session) => &session.target,
+        }
+    }
+}
+
+impl PartialSchema for Located {
+    fn schema() -> RefOr<Schema> {
+        let text =
+            |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+        let elsewhere = ObjectBuilder::new()
+            .description(Some("A session of another node"))
+            .property("id", text("Its name"))
+            .property("node", text("The node on which it runs"))
+            .property("technician", text("Who helps"))
+            .property("target", text("The name of the machine that is helped"))
+            .property("protocol", text("The protocol of both legs"))
+            .property("address", text("Where the technician's client connects from"))
+            .property("started_at", text("When the technician was admitted"))
+            .required("id")
+            .required("node");
+        AnyOfBuilder::new().item(View::schema()).item(elsewhere).into()
+    }
+}
+
+impl ToSchema for Located {
+    fn name() -> Cow<'static, str> {
+        "Session".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        View::schemas(schemas);
+    }
 }
 
 /// Why the permissions of a session were not changed.
@@ -43,6 +100,34 @@ pub(crate) enum KillError {
 }
 
 impl Gateway {
+    /// The running sessions of every node, oldest first. When the store does not answer, only this node's.
+    pub(crate) async fn sessions(&self) -> Vec<Located> {
+        let now = ambient::now();
+        let mut all: Vec<_> =
+            self.registry.all().iter().map(|entry| Located::Here(entry.view(now))).collect();
+        match self.store.sessions(now).await {
+            Ok(sessions) => {
+                let others = sessions.into_iter().filter(|session| session.node != self.node);
+                all.extend(others.map(Located::Elsewhere));
+            }
+            Err(error) => tracing::warn!(%error, "sessions of other nodes are not known"),
+        }
+        all.sort_by_key(Located::id);
+        all
+    }
+
+    /// One session.
+    ///
+    /// # Errors
+    /// It does not run here, and the store does not answer.
+    pub(crate) async fn session(&self, id: &str) -> Result<Option<Located>, StoreError> {
+        let Ok(id) = id.parse::<SessionId>() else { return Ok(None) };
+        match self.registry.find(id) {
+            Some(entry) => Ok(Some(Located::Here(entry.view(ambient::now())))),
+            None => Ok(self.elsewhere(id).await?.map(Located::Elsewhere)),
+        }
+    }
+
     /// Ends a session. Nothing when there is none of this name.
     ///
     /// # Errors
@@ -53,7 +138,7 @@ impl Gateway {
         id: &str,
         by: &str,
         why: Option<String>,
-    ) -> Result<Option<Ordered>, KillError> {
+    ) -> Result<Option<Located>, KillError> {
         let Ok(id) = id.parse::<SessionId>() else { return Ok(None) };
         let revocation = Revocation { by: by.to_owned(), reason: why.clone().unwrap_or_default() };
         let order = |mut event: AuditEvent| {
@@ -65,12 +150,12 @@ impl Gateway {
             entry.stop(CloseReason::Killed { by: by.to_owned(), why: why.clone() });
             self.audit.append(order(entry.facts.event(AuditKind::SessionKilled))).await?;
             self.store.revoke(id, &revocation, now).await?;
-            return Ok(Some(Ordered::Here(entry.view(now))));
+            return Ok(Some(Located::Here(entry.view(now))));
         }
         let Some(session) = self.elsewhere(id).await? else { return Ok(None) };
         self.audit.append(order(event_of(&session, AuditKind::SessionKilled))).await?;
         let live = self.store.revoke(id, &revocation, now).await?;
-        Ok(live.then_some(Ordered::Elsewhere(session)))
+        Ok(live.then_some(Located::Elsewhere(session)))
     }
 
     /// Changes what the technician of a session may do, at once. Nothing when there is none of this name.
@@ -85,7 +170,7 @@ impl Gateway {
         id: &str,
         names: &[String],
         by: &str,
-    ) -> Result<Option<Ordered>, PermissionsError> {
+    ) -> Result<Option<Located>, PermissionsError> {
         let permissions = parse_permissions(names)?;
         let Ok(id) = id.parse::<SessionId>() else { return Ok(None) };
         let order = |event: AuditEvent| {
@@ -99,12 +184,12 @@ impl Gateway {
             self.audit.append(order(entry.facts.event(AuditKind::PermissionChanged))).await?;
             entry.permit(permissions).await;
             self.store.set_permissions(id, permissions, now).await?;
-            return Ok(Some(Ordered::Here(entry.view(now))));
+            return Ok(Some(Located::Here(entry.view(now))));
         }
         let Some(session) = self.elsewhere(id).await? else { return Ok(None) };
         self.audit.append(order(event_of(&session, AuditKind::PermissionChanged))).await?;
         let live = self.store.set_permissions(id, permissions, now).await?;
-        Ok(live.then_some(Ordered::Elsewhere(session)))
+        Ok(live.then_some(Located::Elsewhere(session)))
     }
 
     /// A session of another node.

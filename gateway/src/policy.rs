@@ -4,7 +4,7 @@
 pub(crate) mod access;
 mod people;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ use passerelle_desktop::{ClipboardLimits, Permissions};
 use passerelle_rfb::Limits;
 use passerelle_vnc::target::{TargetCredentials, TargetSecurity, TargetSettings};
 use passerelle_vnc::viewer::{ViewerSecurity, ViewerSettings};
-use rustls::RootCertStore;
+use rustls::{RootCertStore, ServerConfig};
 
 use self::access::{Asked, NotAdmitted};
 pub(crate) use self::people::PeopleError;
@@ -32,28 +32,44 @@ pub(crate) enum PolicyError {
 /// The configuration, ready for use.
 pub(crate) struct Policy {
     pub(crate) config: Config,
+    /// Which of its targets are not of the file but of the store.
+    pub(crate) kept_targets: BTreeSet<String>,
+    /// Local users and their passwords.
+    pub(crate) accounts: auth::Accounts,
     pub(crate) rules: Vec<auth::Rule>,
     pub(crate) viewer: ViewerSettings,
+    /// TLS of the API; nothing without a certificate.
+    pub(crate) https: Option<Arc<ServerConfig>>,
     /// What RDP viewers are offered; nothing without a certificate.
     pub(crate) rdp_viewer: Option<passerelle_rdp::viewer::ViewerSettings>,
     /// The roots of targets with a `ca_file`, by target.
     roots: BTreeMap<String, Arc<RootCertStore>>,
     system_roots: Arc<RootCertStore>,
-    accounts: auth::Accounts,
     issuers: auth::Issuers,
     store: Arc<dyn auth::Store>,
     pepper: Arc<auth::Pepper>,
 }
 
 impl Policy {
+    /// What `config` means, with the targets that the store keeps beside it. `passwords` bounds the checks that run
+    /// at the same time.
+    ///
     /// # Errors
     /// The gateway's own certificate, a user or an identity provider cannot be used.
     pub(crate) fn new(
-        config: Config,
+        mut config: Config,
+        kept: Vec<config::Target>,
         store: Arc<dyn auth::Store>,
         pepper: Arc<auth::Pepper>,
         passwords: &auth::Passwords,
     ) -> Result<Self, PolicyError> {
+        let mut kept_targets = BTreeSet::new();
+        for target in kept {
+            if config.target(&target.name).is_none() {
+                kept_targets.insert(target.name.clone());
+                config.targets.push(target);
+            }
+        }
         let certificate = match &config.tls {
             None => None,
             Some(config::Tls::SelfSigned) => Some(tls::self_signed(&config.data_dir)?),
@@ -68,7 +84,9 @@ impl Policy {
         let issuers = auth::Issuers::new(people::issuers(&config, &system_roots)?, store.clone(), lockout);
         let security = config.viewer_security().into_iter().map(viewer_security).collect();
         Ok(Self {
+            kept_targets,
             rules: access::rules(&config),
+            https: certificate.as_ref().map(https),
             rdp_viewer: certificate.as_ref().map(|certificate| rdp_viewer(&config.rdp, certificate)),
             viewer: ViewerSettings {
                 security,
@@ -199,6 +217,13 @@ pub(crate) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
 /// The name that the certificate of `target` must have.
 fn server_name(target: &config::Target) -> String {
     target.tls.server_name.clone().unwrap_or_else(|| target.address.host().to_owned())
+}
+
+/// TLS that offers the versions of HTTP which the API speaks.
+fn https(certificate: &OwnCertificate) -> Arc<ServerConfig> {
+    let mut config = (*certificate.server).clone();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Arc::new(config)
 }
 
 fn rdp_viewer(rdp: &config::Rdp, certificate: &OwnCertificate) -> passerelle_rdp::viewer::ViewerSettings {

@@ -71,6 +71,11 @@ impl WaitingRoom {
 }
 
 impl Place {
+    /// Is cancelled when the place is given to a newer connection, and never once it was left.
+    pub(crate) fn eviction(&self) -> CancellationToken {
+        self.evicted.clone()
+    }
+
     /// Resolves when the place was given to a newer connection.
     pub(crate) async fn evicted(&self) {
         self.evicted.cancelled().await;

@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerelle_config::{Config, ConfigErrors, ListenAddresses, Protocol};
+use passerelle_config::{Config, ConfigErrors, ListenAddresses};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, Outcome};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::Server;
 use crate::fragments::Watch;
 use crate::gateway::{Gateway, OpenError};
 use crate::lifecycle::{Order, Signals};
 use crate::session::{self, CloseReason};
-use crate::{control, listener, logging};
+use crate::{api, control, listener, logging, targets};
 
 /// How long sealing may take after the last session was told to end.
 const SEALING: Duration = Duration::from_secs(10);
@@ -29,8 +30,8 @@ pub(crate) enum ServeError {
     Config(#[from] ConfigErrors),
     #[error(transparent)]
     Open(#[from] OpenError),
-    #[error("listen.{protocol}: {address} cannot be listened on: {source}")]
-    Listen { protocol: Protocol, address: SocketAddr, source: io::Error },
+    #[error("listen.{key}: {address} cannot be listened on: {source}")]
+    Listen { key: &'static str, address: SocketAddr, source: io::Error },
     #[error("control: {} cannot be opened: {source}", path.display())]
     Control { path: PathBuf, source: io::Error },
     #[error("signals cannot be received: {0}")]
@@ -83,15 +84,17 @@ pub(crate) struct Running {
 impl Running {
     /// Opens the gateway and its listeners.
     pub(crate) async fn start(config: Config) -> Result<Self, ServeError> {
-        let (vnc, rdp) = (config.listen.vnc.clone(), config.listen.rdp.clone());
+        let listen = config.listen.clone();
         let socket = config.control_socket();
         let gateway = Gateway::open(config).await?;
         let control = control::bind(&socket)
             .await
             .map_err(|source| ServeError::Control { path: socket.clone(), source })?;
         // Last, so that a port that answers means a gateway that takes orders.
-        let vnc = bind(Protocol::Vnc, vnc.as_ref())?;
-        let rdp = bind(Protocol::Rdp, rdp.as_ref())?;
+        let vnc = bind("vnc", listen.vnc.as_ref())?;
+        let rdp = bind("rdp", listen.rdp.as_ref())?;
+        let https = bind("https", listen.https.as_ref())?;
+        let metrics = bind("metrics", listen.metrics.as_ref())?;
         let started = AuditEvent::new(AuditKind::GatewayStarted)
             .outcome(Outcome::Success)
             .detail("version", env!("CARGO_PKG_VERSION"));
@@ -113,7 +116,23 @@ impl Running {
         for listener in rdp {
             running.accept(listener, session::rdp::connection);
         }
-        running.helpers.spawn(control::serve(running.gateway.clone(), control, running.closed.clone()));
+        let api = Server::new(api::router(running.gateway.clone()), running.closed.clone());
+        running.helpers.spawn(control::serve(api.clone(), control, running.closed.clone()));
+        for listener in https {
+            let server = api.clone();
+            running.serve(listener, "the API", move |gateway, stream, peer| {
+                server.clone().https(gateway, stream, peer)
+            });
+        }
+        let server = Server::new(api::metrics_router(running.gateway.clone()), running.closed.clone());
+        for listener in metrics {
+            let server = server.clone();
+            running.serve(listener, "metrics", move |gateway, stream, peer| {
+                server.clone().http(gateway, stream, peer)
+            });
+        }
+        let targets = targets::follow(running.gateway.clone());
+        running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(targets));
         let leases = session::keep_leases(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(leases));
         for address in &running.vnc {
@@ -125,7 +144,7 @@ impl Running {
         Ok(running)
     }
 
-    /// Hands what connects to `listener` to `connection`.
+    /// Hands what connects to `listener` to `connection`, until no more sessions may begin.
     fn accept<F>(
         &self,
         listener: TcpListener,
@@ -139,12 +158,31 @@ impl Running {
         self.helpers.spawn(listener::serve(listener, tasks, stop, handle));
     }
 
+    /// Hands what connects to `listener` to `connection`, also while sessions end: then is when people look.
+    fn serve<F>(
+        &self,
+        listener: TcpListener,
+        what: &str,
+        connection: impl Fn(Arc<Gateway>, TcpStream, SocketAddr) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, "listening for {what}");
+        }
+        let gateway = self.gateway.clone();
+        let handle = move |stream, peer| connection(gateway.clone(), stream, peer);
+        let (tasks, stop) = (self.helpers.clone(), self.closed.clone());
+        self.helpers.spawn(listener::serve(listener, tasks, stop, handle));
+    }
+
     /// Accepts no more, lets sessions go on until `limits.drain` or a second signal, then ends and seals
     /// them.
     ///
     /// # Errors
     /// The end could not be written to the audit log.
     pub(crate) async fn stop(self, signals: &mut Signals) -> Result<(), ServeError> {
+        self.gateway.stopping.cancel();
         self.closing.cancel();
         self.connections.close();
         let drain = self.gateway.policy().config.limits.drain.get();
@@ -179,12 +217,10 @@ impl Running {
 }
 
 /// Listens on each of the addresses, if there are any.
-fn bind(protocol: Protocol, addresses: Option<&ListenAddresses>) -> Result<Vec<TcpListener>, ServeError> {
+fn bind(key: &'static str, addresses: Option<&ListenAddresses>) -> Result<Vec<TcpListener>, ServeError> {
     let addresses = addresses.into_iter().flat_map(|addresses| &addresses.0).copied();
     addresses
-        .map(|address| {
-            listener::bind(address).map_err(|source| ServeError::Listen { protocol, address, source })
-        })
+        .map(|address| listener::bind(address).map_err(|source| ServeError::Listen { key, address, source }))
         .collect()
 }
 

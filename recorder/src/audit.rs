@@ -12,5 +12,5 @@ mod writer;
 pub use chain::EventLine;
 pub use event::{AuditEvent, AuditKind, Outcome};
 pub use log::{AuditError, AuditLog, AuditOpenError, UnfinishedSession};
-pub use tail::{Follower, tail};
+pub use tail::{Follower, select, tail};
 pub use verify::{AuditVerdict, AuditVerification, verify};

@@ -29,7 +29,7 @@ pub struct Roles {
     /// They may do everything.
     #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
     pub administrator: Vec<String>,
-    /// They see, narrow and end the sessions of others, and approve tickets.
+    /// They see, narrow and end the sessions of others.
     #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
     pub supervisor: Vec<String>,
     /// They read the audit log and what is known of recordings, and change nothing.
@@ -89,10 +89,6 @@ scopes! {
     SessionsWrite = "sessions:write",
     /// End running sessions.
     SessionsKill = "sessions:kill",
-    /// Ask for approvals and see what became of them.
-    ApprovalsRead = "approvals:read",
-    /// Approve and deny what others ask for.
-    ApprovalsDecide = "approvals:decide",
     /// List and verify recordings. Their content is not to be had through the API.
     RecordingsRead = "recordings:read",
     /// Read the audit log.

@@ -11,7 +11,8 @@ use passerelle_recorder::{PublicKey, SigningKey};
 
 use super::CliError;
 use crate::ambient::{self, SystemClock};
-use crate::control::{self, ClientError, RecordingAccess};
+use crate::api::RecordingAccess;
+use crate::control::{self, ClientError};
 use crate::gateway::data;
 
 /// The key that this gateway signs with.
@@ -80,8 +81,8 @@ pub(crate) fn find(name: &str, config: &Path) -> Result<Named, CliError> {
 /// # Errors
 /// It is not in the log; the recording must not be read.
 pub(crate) async fn audit_reading(recording: &str, places: &Places, what: String) -> Result<(), CliError> {
-    let access = RecordingAccess { recording: recording.to_owned(), verified: false, what };
-    match ask_gateway(&access, places).await {
+    let access = RecordingAccess { verified: false, what };
+    match ask_gateway(recording, &access, places).await {
         Ok(()) => return Ok(()),
         Err(ClientError::NotRunning { source, .. })
             if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
@@ -91,22 +92,22 @@ pub(crate) async fn audit_reading(recording: &str, places: &Places, what: String
     let log = AuditLog::open(&places.data_dir.join(data::AUDIT), signer, Arc::new(SystemClock::new()))
         .map_err(not_audited)?;
     let by = format!("uid {}", rustix::process::geteuid().as_raw());
-    log.append(access.event(&by)).await.map_err(not_audited)?;
+    log.append(access.event(recording, &by)).await.map_err(not_audited)?;
     log.close().await.map_err(not_audited)
 }
 
 /// Asks the running gateway to enter that a recording was verified. Verifying shows nothing of what was recorded,
 /// so it does not depend on this.
 pub(crate) async fn note_verification(recording: &str, places: &Places, answer: String) {
-    let access = RecordingAccess { recording: recording.to_owned(), verified: true, what: answer };
-    if let Err(error) = ask_gateway(&access, places).await {
+    let access = RecordingAccess { verified: true, what: answer };
+    if let Err(error) = ask_gateway(recording, &access, places).await {
         tracing::debug!(%error, "the verification is not in the audit log");
     }
 }
 
-async fn ask_gateway(access: &RecordingAccess, places: &Places) -> Result<(), ClientError> {
-    let path = "/v1/audit/recordings";
-    control::call::<serde_json::Value>(&places.control, Method::POST, path, Some(access)).await.map(drop)
+async fn ask_gateway(recording: &str, access: &RecordingAccess, places: &Places) -> Result<(), ClientError> {
+    let path = format!("/recordings/{recording}/accesses");
+    control::send(&places.control, Method::POST, &path, Some(access)).await.map(drop)
 }
 
 fn not_audited(error: impl std::fmt::Display) -> CliError {

@@ -13,7 +13,7 @@ use passerelle_recorder::{Lane, PublicKey};
 
 pub(crate) use explain::{ExplainArgs, Purpose};
 
-use super::TotpCommand;
+use super::{ServiceAccountCommand, TotpCommand};
 
 /// A gateway for remote support.
 ///
@@ -166,6 +166,10 @@ Examples:
     /// Give technicians a second factor.
     #[command(subcommand)]
     Totp(TotpCommand),
+
+    /// Make tokens for programs that use the HTTP API.
+    #[command(subcommand)]
+    ServiceAccount(ServiceAccountCommand),
 
     /// Show the gateway at work with a desktop of its own.
     ///

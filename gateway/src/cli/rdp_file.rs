@@ -9,8 +9,8 @@ use passerelle_config::Places;
 use passerelle_desktop::Permission;
 
 use super::{CliError, RdpFileArgs, print_line};
-use crate::control::{self, RdpFileAnswer, RdpFileRequest};
-use crate::{files, rdp_file};
+use crate::api::{RdpFileAnswer, RdpFileRequest};
+use crate::{control, files, rdp_file};
 
 /// Asks the running gateway for a ticket in a `.rdp` file, and prints the file or writes it.
 pub(crate) async fn run(args: RdpFileArgs, config: &Path) -> Result<ExitCode, CliError> {
@@ -28,7 +28,7 @@ pub(crate) async fn run(args: RdpFileArgs, config: &Path) -> Result<ExitCode, Cl
         ticket_id: args.purpose.ticket_id,
     };
     let RdpFileAnswer { file, username, expires_at } =
-        control::call(&places.control, Method::POST, "/v1/rdp-files", Some(&request))
+        control::call(&places.control, Method::POST, "/rdp-files", Some(&request))
             .await
             .map_err(CliError::new)?;
     let bytes = rdp_file::bytes(&file);

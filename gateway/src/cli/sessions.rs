@@ -10,8 +10,9 @@ use passerelle_desktop::{Permission, Permissions};
 use serde::Serialize;
 
 use super::{CliError, Json, SessionsCommand, Table, bytes, duration, print_json, print_line};
-use crate::control::{self, KillRequest, PermissionsRequest, SessionList};
-use crate::orders::Ordered;
+use crate::api::{KillRequest, MOST, Page, PermissionsRequest};
+use crate::control;
+use crate::orders::Located;
 use crate::session::{Phase, View};
 
 /// The body of a request that has none.
@@ -22,41 +23,45 @@ pub(crate) async fn run(command: SessionsCommand, config: &Path) -> Result<ExitC
     let socket = Places::load(config)?.control;
     match command {
         SessionsCommand::List(output) => {
-            let list: SessionList = call(&socket, Method::GET, "/v1/sessions", NOTHING).await?;
+            let sessions = every(&socket).await?;
             if output.json {
-                print_json(&list.sessions)?;
+                print_json(&sessions)?;
             } else {
-                print_line(table(&list.sessions))?;
+                print_line(table(&sessions))?;
             }
         }
         SessionsCommand::Show { id, output } => {
-            let path = format!("/v1/sessions/{}", segment(&id)?);
-            show(&call(&socket, Method::GET, &path, NOTHING).await?, output)?;
+            let path = format!("/sessions/{}", segment(&id)?);
+            match call(&socket, Method::GET, &path, NOTHING).await? {
+                Located::Here(view) => show(&view, output)?,
+                Located::Elsewhere(session) if output.json => print_json(&session)?,
+                elsewhere @ Located::Elsewhere(_) => print_line(table(&[elsewhere]))?,
+            }
         }
         SessionsCommand::Permit { id, permissions, output } => {
-            let path = format!("/v1/sessions/{}/permissions", segment(&id)?);
+            let path = format!("/sessions/{}/permissions", segment(&id)?);
             let request = PermissionsRequest { permissions };
             match call(&socket, Method::POST, &path, Some(&request)).await? {
-                Ordered::Here(view) => show(&view, output)?,
-                Ordered::Elsewhere(session) if output.json => print_json(&session)?,
-                Ordered::Elsewhere(session) => print_line(format_args!(
+                Located::Here(view) => show(&view, output)?,
+                Located::Elsewhere(session) if output.json => print_json(&session)?,
+                Located::Elsewhere(session) => print_line(format_args!(
                     "{}'s session on {} runs on node {}, which was told.",
                     session.technician, session.target, session.node
                 ))?,
             }
         }
         SessionsCommand::Kill { id, reason, output } => {
-            let path = format!("/v1/sessions/{}/kill", segment(&id)?);
-            let ordered: Ordered = call(&socket, Method::POST, &path, Some(&KillRequest { reason })).await?;
+            let path = format!("/sessions/{}/kill", segment(&id)?);
+            let ordered: Located = call(&socket, Method::POST, &path, Some(&KillRequest { reason })).await?;
             match ordered {
                 _ if output.json => print_json(&ordered)?,
-                Ordered::Here(View { facts, .. }) => {
+                Located::Here(View { facts, .. }) => {
                     print_line(format_args!(
                         "{}'s session on {} was ended.",
                         facts.technician, facts.target
                     ))?;
                 }
-                Ordered::Elsewhere(session) => print_line(format_args!(
+                Located::Elsewhere(session) => print_line(format_args!(
                     "{}'s session on {} was ended on node {}.",
                     session.technician, session.target, session.node
                 ))?,
@@ -75,6 +80,20 @@ async fn call<A: serde::de::DeserializeOwned>(
     control::call(socket, method, path, body).await.map_err(CliError::new)
 }
 
+/// The running sessions of all nodes.
+async fn every(socket: &Path) -> Result<Vec<Located>, CliError> {
+    let mut sessions = Vec::new();
+    let mut path = format!("/sessions?limit={MOST}");
+    loop {
+        let page: Page<Located> = call(socket, Method::GET, &path, NOTHING).await?;
+        sessions.extend(page.items);
+        match page.next {
+            Some(cursor) => path = format!("/sessions?limit={MOST}&cursor={cursor}"),
+            None => return Ok(sessions),
+        }
+    }
+}
+
 /// A session's name as part of a path.
 fn segment(id: &str) -> Result<&str, CliError> {
     if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) {
@@ -86,21 +105,32 @@ fn segment(id: &str) -> Result<&str, CliError> {
     }
 }
 
-fn table(sessions: &[View]) -> String {
+fn table(sessions: &[Located]) -> String {
     if sessions.is_empty() {
         return "No session is running.".to_owned();
     }
     let mut table = Table::new(&["SESSION", "TECHNICIAN", "TARGET", "FROM", "TIME", "RECEIVED", "STATE"]);
-    for View { facts, phase, seconds, bytes_from_target, .. } in sessions {
-        table.row([
-            facts.id.to_string(),
-            facts.technician.clone(),
-            facts.target.clone(),
-            facts.address.ip().to_string(),
-            duration(Duration::from_secs(*seconds)),
-            bytes(*bytes_from_target),
-            state(*phase).to_owned(),
-        ]);
+    for session in sessions {
+        table.row(match session {
+            Located::Here(View { facts, phase, seconds, bytes_from_target, .. }) => [
+                facts.id.to_string(),
+                facts.technician.clone(),
+                facts.target.clone(),
+                facts.address.ip().to_string(),
+                duration(Duration::from_secs(*seconds)),
+                bytes(*bytes_from_target),
+                state(*phase).to_owned(),
+            ],
+            Located::Elsewhere(session) => [
+                session.id.to_string(),
+                session.technician.clone(),
+                session.target.clone(),
+                session.address.to_string(),
+                "-".to_owned(),
+                "-".to_owned(),
+                format!("on node {}", session.node),
+            ],
+        });
     }
     table.to_string()
 }

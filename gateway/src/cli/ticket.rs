@@ -8,7 +8,8 @@ use passerelle_config::{Places, Protocol};
 use passerelle_desktop::Permission;
 
 use super::{CliError, TicketArgs, print_json, print_line};
-use crate::control::{self, TicketAnswer, TicketRequest};
+use crate::api::{TicketAnswer, TicketRequest};
+use crate::control;
 
 /// Asks the running gateway for a ticket and prints what to type where.
 pub(crate) async fn run(args: TicketArgs, config: &Path) -> Result<ExitCode, CliError> {
@@ -24,7 +25,7 @@ pub(crate) async fn run(args: TicketArgs, config: &Path) -> Result<ExitCode, Cli
         reason: args.purpose.reason,
         ticket_id: args.purpose.ticket_id,
     };
-    let ticket: TicketAnswer = control::call(&places.control, Method::POST, "/v1/tickets", Some(&request))
+    let ticket: TicketAnswer = control::call(&places.control, Method::POST, "/tickets", Some(&request))
         .await
         .map_err(CliError::new)?;
     if args.output.json {
@@ -68,6 +69,7 @@ mod tests {
 
     fn answer(protocol: Protocol, reference: Option<&str>) -> TicketAnswer {
         TicketAnswer {
+            id: "01arz3ndektsv4rrffq69g5fav".parse().unwrap(),
             username: "alice:desk".to_owned(),
             ticket: "0123456789ABCDEF".to_owned(),
             vnc_password: "7K2M9Q4X".to_owned(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::messages::Problem;
+use crate::api::Problem;
 
 /// The largest answer that is read, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
@@ -29,16 +29,30 @@ pub(crate) enum ClientError {
     Answer(String),
 }
 
-/// Asks the gateway behind `socket`.
+/// Asks the gateway behind `socket`, and understands its answer.
 ///
 /// # Errors
-/// When there is no gateway, or it refuses with a sentence of its own.
+/// As [`send`].
 pub(crate) async fn call<A: DeserializeOwned>(
     socket: &Path,
     method: Method,
     path: &str,
     body: Option<&impl Serialize>,
 ) -> Result<A, ClientError> {
+    let answer = send(socket, method, path, body).await?;
+    serde_json::from_slice(&answer).map_err(|error| ClientError::Answer(error.to_string()))
+}
+
+/// Asks the gateway behind `socket`, for whatever answer. `path` is that of a route of the API.
+///
+/// # Errors
+/// When there is no gateway, or it refuses with a sentence of its own.
+pub(crate) async fn send(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: Option<&impl Serialize>,
+) -> Result<Bytes, ClientError> {
     let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
         io::ErrorKind::PermissionDenied => ClientError::Forbidden { path: socket.to_owned() },
         _ => ClientError::NotRunning { path: socket.to_owned(), source },
@@ -53,7 +67,7 @@ pub(crate) async fn call<A: DeserializeOwned>(
     };
     let request = Request::builder()
         .method(method)
-        .uri(path)
+        .uri(format!("/api/v1{path}"))
         .header("host", "passerelle")
         .header("content-type", "application/json")
         .body(body)
@@ -68,9 +82,9 @@ pub(crate) async fn call<A: DeserializeOwned>(
     driver.abort();
     if !status.is_success() {
         return Err(match serde_json::from_slice::<Problem>(&bytes) {
-            Ok(problem) => ClientError::Refused(problem.error),
+            Ok(problem) => ClientError::Refused(problem.detail),
             Err(_) => ClientError::Answer(format!("status {status}")),
         });
     }
-    serde_json::from_slice(&bytes).map_err(|error| unclear(&error))
+    Ok(bytes)
 }

@@ -1,12 +1,8 @@
-//! The control socket: how commands talk to the running gateway.
+//! The control socket: how commands talk to the running gateway. It serves the [API](crate::api) to the gateway's
+//! own user, who needs no login.
 
 mod client;
-mod messages;
 mod server;
 
-pub(crate) use client::{ClientError, call};
-pub(crate) use messages::{
-    KillRequest, PermissionsRequest, RdpFileAnswer, RdpFileRequest, RecordingAccess, SessionList,
-    TicketAnswer, TicketRequest,
-};
+pub(crate) use client::{ClientError, call, send};
 pub(crate) use server::{bind, serve};

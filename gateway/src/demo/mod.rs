@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use crate::control::{TicketAnswer, TicketRequest};
+use crate::api::{TicketAnswer, TicketRequest};
 use crate::gateway::TicketError;
 use crate::lifecycle::{Order, Signals};
 use crate::serve::{Running, ServeError};
@@ -94,7 +94,7 @@ pub(crate) async fn run(options: Options) -> Result<(), DemoError> {
             order = signals.next() => if order == Order::Stop { break },
             _ = glance.tick() => {
                 let mut used = false;
-                for session in running.gateway.sessions() {
+                for session in running.gateway.registry.all() {
                     used |= seen.insert(session.facts.id);
                 }
                 if used || shown <= ambient::now() {

@@ -3,7 +3,7 @@
 use passerelle_config::{AddressError, HostPort};
 
 use super::{Connection, ControlCharacter, RdpFile, SignError, Signer};
-use crate::control::{RdpFileAnswer, RdpFileRequest, TicketRequest};
+use crate::api::{RdpFileAnswer, RdpFileRequest, TicketRequest};
 use crate::gateway::{Gateway, TicketError};
 
 /// Why there is no file.

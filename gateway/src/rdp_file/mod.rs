@@ -12,6 +12,7 @@ use std::fmt;
 use passerelle_config::HostPort;
 use passerelle_desktop::{Permission, Permissions};
 
+pub(crate) use issue::RdpFileError;
 pub(crate) use sign::{SignError, Signer};
 
 /// What a file says of one connection.

@@ -14,7 +14,7 @@ use crate::policy::Policy;
 use crate::policy::access::{Asked, NotAdmitted};
 
 /// How long a refusal is withheld: guessing is slow, and the time tells nothing of the reason.
-pub(super) const REFUSAL_DELAY: Duration = Duration::from_secs(1);
+pub(crate) const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 
 /// How long a viewer may take for its part of the protocol after it was admitted.
 pub(super) const VIEWER_PATIENCE: Duration = Duration::from_secs(10);
@@ -98,8 +98,10 @@ pub(super) async fn secret_refused(
     tracing::info!(reason = %refusal, login, "login refused");
     let event = refusal_event(refusal, login, security, peer);
     if refusal.is_locked() {
+        gateway.metrics.login(security, "locked");
         note_stranger(gateway, event, refusal);
     } else {
+        gateway.metrics.login(security, "refused");
         gateway.audit.note(event);
     }
     tokio::time::sleep(REFUSAL_DELAY).await;

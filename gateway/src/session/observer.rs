@@ -11,11 +11,13 @@ use serde_json::json;
 use super::denials::{Denials, Kind, Line};
 use super::{CloseReason, Entry};
 use crate::ambient;
+use crate::metrics::Traffic;
 use crate::relay::Observe;
 
 /// The session's witness.
 pub(crate) struct Observer {
     entry: Arc<Entry>,
+    traffic: Traffic,
     audit: AuditLog,
     recording: Option<Recording>,
     /// Whether the session ends when its recording fails.
@@ -30,6 +32,7 @@ pub(crate) struct Observer {
 impl Observer {
     pub(crate) fn new(
         entry: Arc<Entry>,
+        traffic: Traffic,
         audit: AuditLog,
         recording: Option<Recording>,
         required: bool,
@@ -37,6 +40,7 @@ impl Observer {
     ) -> Self {
         Self {
             entry,
+            traffic,
             audit,
             recording,
             required,
@@ -147,11 +151,12 @@ impl Observer {
 
 impl Observe for Observer {
     fn passed(&mut self, from: Side, forwarded: usize, recorded: &[u8]) {
-        let (counter, lane) = match from {
-            Side::Viewer => (&self.entry.bytes_from_viewer, Lane::Viewer),
-            Side::Target => (&self.entry.bytes_from_target, Lane::Target),
+        let (counter, total, lane) = match from {
+            Side::Viewer => (&self.entry.bytes_from_viewer, &self.traffic.from_viewer, Lane::Viewer),
+            Side::Target => (&self.entry.bytes_from_target, &self.traffic.from_target, Lane::Target),
         };
         counter.fetch_add(forwarded as u64, Relaxed);
+        total.inc_by(forwarded as u64);
         self.record(lane, recorded);
     }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use super::CloseReason;
 
@@ -20,7 +21,7 @@ use super::CloseReason;
 const IN_FORCE: Duration = Duration::from_secs(2);
 
 /// How far a session has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Phase {
     /// The technician was admitted; the target is being dialled.
@@ -32,9 +33,10 @@ pub(crate) enum Phase {
 }
 
 /// What is known of a session from its start.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Facts {
     /// The session's identifier, which is also its recording's.
+    #[schema(value_type = String)]
     pub(crate) id: SessionId,
     /// Who helps.
     pub(crate) technician: String,
@@ -43,15 +45,19 @@ pub(crate) struct Facts {
     /// The protocol of both legs.
     pub(crate) protocol: String,
     /// How the technician proved who they are.
+    #[schema(value_type = String)]
     pub(crate) method: Method,
     /// The ticket that was redeemed for it, if it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) ticket: Option<TicketId>,
     /// Where the technician's client connects from.
+    #[schema(value_type = String)]
     pub(crate) address: SocketAddr,
     /// How the client proved the technician's secret.
     pub(crate) viewer_security: String,
     /// When the technician was admitted.
+    #[schema(value_type = String, format = DateTime)]
     pub(crate) started: Timestamp,
     /// Whether the session is recorded.
     pub(crate) recorded: bool,
@@ -194,14 +200,16 @@ impl Entry {
 }
 
 /// A session as it is shown.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct View {
     #[serde(flatten)]
     pub(crate) facts: Facts,
     pub(crate) phase: Phase,
+    #[schema(value_type = Vec<String>)]
     pub(crate) permissions: Permissions,
     /// Those of them that take full effect only when the viewer connects anew.
     #[serde(default)]
+    #[schema(value_type = Vec<String>)]
     pub(crate) at_next_connection: Permissions,
     /// How long it has lasted.
     pub(crate) seconds: u64,

@@ -117,6 +117,7 @@ impl Running {
             .detail("rules", json!(grant.rules))
             .detail("requirements", json!(grant.requirements));
         let started = with_context(started, &entry.context());
+        gateway.metrics.login(viewer_security, "accepted");
         gateway.audit.note(facts_event(&facts, AuditKind::LoginAccepted).outcome(Outcome::Success));
         if let Err(error) = gateway.audit.append(started).await {
             tracing::error!(%error, "a session that cannot be audited was refused");
@@ -136,6 +137,7 @@ impl Running {
         let registered = gateway.registry.enter(Entry::new(facts, grant.permissions, fence));
         let observer = Observer::new(
             registered.entry.clone(),
+            gateway.metrics.traffic(protocol),
             gateway.audit.clone(),
             recording,
             wanted == RecordingPolicy::Required,
@@ -282,6 +284,7 @@ impl Running {
             session = %self.id(), reason = %reason, seconds = view.seconds,
             bytes_from_target = view.bytes_from_target, "session ended"
         );
+        self.gateway.metrics.session_ended(&entry.facts.protocol, reason.name(), view.seconds);
         if let Err(error) = self.gateway.audit.append(event).await {
             tracing::error!(%error, "the end of a session is not in the audit log; the next start adds it");
         }

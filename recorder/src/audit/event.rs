@@ -44,10 +44,22 @@ kinds! {
     TicketIssued = "ticket.issued",
     /// A ticket was asked for and refused.
     TicketRefused = "ticket.refused",
+    /// A ticket was made worthless before it was used.
+    TicketWithdrawn = "ticket.withdrawn",
     /// A technician proved who they are and may go on.
     LoginAccepted = "login.accepted",
     /// A login was refused.
     LoginRefused = "login.refused",
+    /// Somebody gave back a login to the API.
+    TokenRevoked = "token.revoked",
+    /// A caller of the API may not do what it asked for.
+    ApiRefused = "api.refused",
+    /// Someone added or changed a target through the API.
+    TargetChanged = "target.changed",
+    /// Someone removed a target through the API.
+    TargetRemoved = "target.removed",
+    /// An administrator ended a lock.
+    LockoutCleared = "lockout.cleared",
     /// A login was refused without a look at its secret, after too many failures.
     LoginLocked = "login.locked",
     /// A session runs.
@@ -100,6 +112,8 @@ kinds! {
     ProtocolViolation = "protocol.violation",
     /// A viewer was turned away before it could log in.
     ViewerRefused = "viewer.refused",
+    /// Someone read the audit log through the API.
+    AuditRead = "audit.read",
     /// The log's last line was not whole at the start and was put aside.
     AuditRecovered = "audit.recovered",
     /// Events were lost while the log could not be written.

@@ -35,6 +35,44 @@ pub fn tail(dir: &Path, count: usize) -> io::Result<Vec<EventLine>> {
     Ok(last.into())
 }
 
+/// The last `count` events of the log in `dir` that are `wanted` and have a number below `before`, if one is given,
+/// the newest first. Lines that cannot be read are left out.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn select(
+    dir: &Path,
+    before: Option<u64>,
+    count: usize,
+    wanted: impl Fn(&EventLine) -> bool,
+) -> io::Result<Vec<EventLine>> {
+    let before = before.unwrap_or(u64::MAX);
+    let mut found = Vec::new();
+    for number in numbers(dir)?.into_iter().rev() {
+        let missing = count - found.len();
+        if missing == 0 {
+            break;
+        }
+        let mut of_file = VecDeque::new();
+        let mut lines = Lines::open(&path(dir, number))?;
+        let mut line = Vec::new();
+        while let NextLine::Whole = lines.next(&mut line)? {
+            let Ok(Line::Event(event)) = Line::parse(&line) else { continue };
+            if event.seq >= before {
+                break;
+            }
+            if wanted(&event) {
+                of_file.push_back(event);
+                if of_file.len() > missing {
+                    of_file.pop_front();
+                }
+            }
+        }
+        found.extend(of_file.into_iter().rev());
+    }
+    Ok(found)
+}
+
 /// Reads the events that are added to a log.
 pub struct Follower {
     dir: PathBuf,

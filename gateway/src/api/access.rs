@@ -1,0 +1,122 @@
+//! Who may call what.
+
+use axum::http::Method;
+use passerelle_config::{Config, Scope};
+
+use self::Access::{Anybody, Owner, Someone, Takes};
+
+/// What a route asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Nothing.
+    Anybody,
+    /// A login.
+    Someone,
+    /// A login with this scope.
+    Takes(Scope),
+    /// To come by the control socket.
+    Owner,
+}
+
+/// Every route. What is not here cannot be called.
+pub(super) const ROUTES: &[(Method, &str, Access)] = &[
+    (Method::GET, "/healthz", Anybody),
+    (Method::GET, "/readyz", Anybody),
+    (Method::GET, "/api/v1/openapi.json", Anybody),
+    (Method::GET, "/api/v1/status", Owner),
+    (Method::POST, "/api/v1/tickets", Takes(Scope::TicketsWrite)),
+    (Method::DELETE, "/api/v1/tickets/{id}", Takes(Scope::TicketsWrite)),
+    (Method::POST, "/api/v1/rdp-files", Takes(Scope::TicketsWrite)),
+    (Method::GET, "/api/v1/targets", Takes(Scope::TargetsRead)),
+    (Method::GET, "/api/v1/targets/{name}", Takes(Scope::TargetsRead)),
+    (Method::PUT, "/api/v1/targets/{name}", Takes(Scope::TargetsWrite)),
+    (Method::DELETE, "/api/v1/targets/{name}", Takes(Scope::TargetsWrite)),
+    (Method::GET, "/api/v1/sessions/stream", Takes(Scope::SessionsRead)),
+    (Method::GET, "/api/v1/sessions", Takes(Scope::SessionsRead)),
+    (Method::GET, "/api/v1/sessions/{id}", Takes(Scope::SessionsRead)),
+    (Method::POST, "/api/v1/sessions/{id}/permissions", Takes(Scope::SessionsWrite)),
+    (Method::POST, "/api/v1/sessions/{id}/kill", Takes(Scope::SessionsKill)),
+    (Method::GET, "/api/v1/users", Takes(Scope::UsersRead)),
+    (Method::GET, "/api/v1/recordings", Takes(Scope::RecordingsRead)),
+    (Method::GET, "/api/v1/recordings/{id}", Takes(Scope::RecordingsRead)),
+    (Method::POST, "/api/v1/recordings/{id}/verify", Takes(Scope::RecordingsRead)),
+    (Method::POST, "/api/v1/recordings/{id}/accesses", Owner),
+    (Method::GET, "/api/v1/audit", Takes(Scope::AuditRead)),
+    (Method::GET, "/api/v1/audit/stream", Takes(Scope::AuditRead)),
+    (Method::GET, "/api/v1/lockouts", Takes(Scope::LockoutsRead)),
+    (Method::DELETE, "/api/v1/lockouts/{key}", Takes(Scope::LockoutsWrite)),
+    (Method::GET, "/api/v1/me", Someone),
+    (Method::POST, "/api/v1/login", Anybody),
+    (Method::POST, "/api/v1/logout", Someone),
+];
+
+/// What the route asks of its caller; nothing for a route that nobody may call.
+pub(super) fn needed(method: &Method, path: &str) -> Option<Access> {
+    // What answers GET answers HEAD.
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    ROUTES.iter().find(|(known, route, _)| known == method && *route == path).map(|(_, _, access)| *access)
+}
+
+/// The methods of a route.
+pub(super) fn methods(path: &str) -> Vec<&'static str> {
+    ROUTES.iter().filter(|(_, route, _)| *route == path).map(|(method, _, _)| method.as_str()).collect()
+}
+
+/// What a user may be beyond a technician.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// Does everything.
+    Administrator,
+    /// Looks after the sessions of others.
+    Supervisor,
+    /// Reads, and changes nothing.
+    Auditor,
+}
+
+impl Role {
+    /// The name in the configuration and the API.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Supervisor => "supervisor",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    /// What somebody in these groups is.
+    pub(crate) fn of(groups: &[String], config: &Config) -> Vec<Self> {
+        let roles = &config.roles;
+        [
+            (Self::Administrator, &roles.administrator),
+            (Self::Supervisor, &roles.supervisor),
+            (Self::Auditor, &roles.auditor),
+        ]
+        .into_iter()
+        .filter(|(_, members)| members.iter().any(|group| groups.contains(group)))
+        .map(|(role, _)| role)
+        .collect()
+    }
+
+    /// What the role adds to what every technician may do.
+    const fn scopes(self) -> &'static [Scope] {
+        match self {
+            Self::Administrator => Scope::ALL,
+            Self::Supervisor => &[Scope::SessionsWrite, Scope::SessionsKill],
+            Self::Auditor => {
+                &[Scope::RecordingsRead, Scope::AuditRead, Scope::UsersRead, Scope::LockoutsRead]
+            }
+        }
+    }
+}
+
+/// What every technician may do: get tickets for themselves, and see their own sessions.
+const TECHNICIAN: &[Scope] = &[Scope::TicketsWrite, Scope::TargetsRead, Scope::SessionsRead];
+
+/// What a user with these roles may do.
+pub(super) fn scopes(roles: &[Role]) -> Vec<Scope> {
+    let mut scopes = TECHNICIAN.to_vec();
+    scopes.extend(roles.iter().flat_map(|role| role.scopes()));
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}

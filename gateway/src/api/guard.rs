@@ -1,0 +1,195 @@
+//! What happens to every request before and after its handler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
+use passerelle_auth::AttemptKey;
+use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
+use tracing::Instrument as _;
+
+use super::access::{self, Access};
+use super::principal::{Kind, Principal};
+use super::problem::{Problem, from_framework};
+use super::server::Peer;
+use super::tokens;
+use crate::ambient;
+use crate::gateway::Gateway;
+
+/// How long a request may take up to the head of its answer, its body's arrival included.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request id that is taken over from a caller.
+const LONGEST_ID: usize = 64;
+
+/// Gives the request an id, a span and a time limit, and the answer its headers and form.
+pub(super) async fn frame(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let path: String = request.uri().path().chars().take(200).collect();
+    let span = tracing::info_span!("request", id, method = %request.method(), path);
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let method = request.method().clone();
+    let answer = async {
+        let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
+        let late = || {
+            let status = StatusCode::REQUEST_TIMEOUT;
+            Problem::new(status, "timeout", "the request took too long").into_response()
+        };
+        let mut response = from_framework(answer.unwrap_or_else(|_| late())).await;
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        harden(response.headers_mut());
+        response
+    };
+    let mut response = answer.instrument(span).await;
+    gateway.metrics.request(&method, route.as_deref().unwrap_or("none"), response.status());
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// The caller's own id if it is a harmless one, or else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let harmless = |id: &&str| {
+        let sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(sign)
+    };
+    match headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(harmless) {
+        Some(id) => id.to_owned(),
+        None => {
+            let mut random = [0; 16];
+            ambient::random(&mut random);
+            HEXLOWER.encode(&random)
+        }
+    }
+}
+
+/// What browsers shall not do with an answer, should one ever show it.
+fn harden(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (REFERRER_POLICY, "no-referrer"),
+        (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// Lets through who may call the route, and not too often.
+pub(super) async fn guard(
+    State(gateway): State<Arc<Gateway>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    path: MatchedPath,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(needed) = access::needed(request.method(), path.as_str()) else {
+        let allow = access::methods(path.as_str()).join(", ");
+        let detail = format_args!("this route has the methods {allow}");
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "", detail);
+        return ([(ALLOW, allow)], problem).into_response();
+    };
+    let principal = authenticate(&gateway, &peer, request.headers()).await;
+    let caller = match (&principal, peer.address()) {
+        (Ok(Some(principal)), _) if principal.kind == Kind::Owner => None,
+        (Ok(Some(principal)), _) => Some(principal.by()),
+        (Ok(None) | Err(_), address) => address.map(|address| AttemptKey::address(address.ip()).to_string()),
+    };
+    let limit = gateway.policy().config.api.requests_per_minute;
+    let quota = caller.map(|caller| gateway.rates.count(caller, limit, ambient::now()));
+    let mut response = match quota.and_then(|quota| quota.wait()) {
+        Some(seconds) => {
+            let detail = format_args!("more than {limit} requests in a minute");
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate", detail).retry_after(seconds).into_response()
+        }
+        None => match allowed(&gateway, principal, needed, path.as_str()) {
+            Ok(principal) => {
+                if let Some(principal) = principal {
+                    peer.is_known();
+                    request.extensions_mut().insert(principal);
+                }
+                next.run(request).await
+            }
+            Err(problem) => problem.into_response(),
+        },
+    };
+    if let Some(quota) = quota {
+        quota.write(response.headers_mut());
+    }
+    response
+}
+
+/// Who calls; nobody when no credentials came with the request.
+async fn authenticate(
+    gateway: &Gateway,
+    peer: &Peer,
+    headers: &HeaderMap,
+) -> Result<Option<Principal>, Problem> {
+    match peer {
+        Peer::Owner(name) => Ok(Some(Principal::owner(name.clone()))),
+        Peer::Network { address, .. } => {
+            let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
+            let token = header.to_str().ok().and_then(|header| {
+                let (scheme, token) = header.split_once(' ')?;
+                scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+            });
+            let token = token.ok_or_else(|| Problem::unauthorized("send `Authorization: Bearer TOKEN`"))?;
+            let principal = tokens::authenticate(gateway, token, ambient::now()).await?;
+            Ok(Some(Principal { address: Some(*address), ..principal }))
+        }
+    }
+}
+
+fn allowed(
+    gateway: &Gateway,
+    principal: Result<Option<Principal>, Problem>,
+    needed: Access,
+    path: &str,
+) -> Result<Option<Principal>, Problem> {
+    if needed == Access::Anybody {
+        // A login must work although the client sends an old token along.
+        return Ok(principal.unwrap_or_default());
+    }
+    let principal = principal?.ok_or_else(|| Problem::unauthorized("log in first: POST /api/v1/login"))?;
+    principal.may(needed).inspect_err(|problem| {
+        let mut event = AuditEvent::new(AuditKind::ApiRefused)
+            .outcome(Outcome::Refused)
+            .message(&*problem.detail)
+            .detail("by", principal.by())
+            .detail("route", path);
+        event.address = principal.address.map(|address| address.to_string());
+        gateway.audit.note(event);
+    })?;
+    Ok(Some(principal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_of_callers_are_taken_over_if_they_are_harmless() {
+        let with = |id: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_str(id).unwrap());
+            request_id(&headers)
+        };
+        assert_eq!(with("a-1_b.C"), "a-1_b.C");
+        for other in ["", "a b", "a\"b", &"x".repeat(65)] {
+            assert_eq!(with(other).len(), 32, "{other}");
+        }
+        assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
+    }
+}

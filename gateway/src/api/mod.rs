@@ -1,0 +1,72 @@
+//! The HTTP API.
+//!
+//! One router answers programs on the network and the command line on the control socket; they differ in how the
+//! caller is known. `access` says what each route asks of its caller, and `guard` enforces it before any handler
+//! runs. Each resource has a file, which declares its routes together with their description.
+
+#![expect(unused_qualifications, reason = "utoipa's macros write paths in full")]
+
+mod access;
+mod audit;
+mod guard;
+mod health;
+mod idempotency;
+mod lockouts;
+mod login;
+mod openapi;
+mod page;
+mod principal;
+mod problem;
+mod rate;
+mod rdp_files;
+mod recordings;
+mod server;
+mod session_events;
+mod sessions;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod tickets;
+mod tokens;
+mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+
+use crate::gateway::Gateway;
+
+pub(crate) use page::{MOST, Page};
+pub(crate) use problem::Problem;
+pub(crate) use rate::Rates;
+pub(crate) use rdp_files::{RdpFileAnswer, RdpFileRequest};
+pub(crate) use recordings::RecordingAccess;
+pub(crate) use server::{Peer, Server};
+pub(crate) use sessions::{KillRequest, PermissionsRequest};
+pub(crate) use tickets::{TicketAnswer, TicketRequest};
+pub(crate) use tokens::{SERVICE, hash, mint};
+
+/// The largest body of a request, in bytes.
+const BODY: usize = 64 * 1024;
+
+/// The API, for connections whose [`Peer`] is known.
+pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
+    let (router, _) = openapi::routes().split_for_parts();
+    router
+        .route_layer(from_fn_with_state(gateway.clone(), guard::guard))
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(from_fn_with_state(gateway.clone(), guard::frame))
+        .with_state(gateway)
+}
+
+/// Health, readiness and metrics, in clear text and for anybody who reaches them.
+pub(crate) fn metrics_router(gateway: Arc<Gateway>) -> Router {
+    let (router, _) = health::routes().split_for_parts();
+    let refusals = from_fn(async |request, next: axum::middleware::Next| {
+        problem::from_framework(next.run(request).await).await
+    });
+    router.route("/metrics", get(health::metrics)).layer(refusals).with_state(gateway)
+}

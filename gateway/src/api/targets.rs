@@ -1,0 +1,225 @@
+//! The machines that technicians are let through to.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use passerelle_auth::{Expect, TicketContext};
+use passerelle_config::Target as Configured;
+use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::page::{Page, Part};
+use super::principal::Principal;
+use super::problem::Problem;
+use crate::ambient;
+use crate::gateway::Gateway;
+use crate::policy::Policy;
+use crate::policy::access::Asked;
+use crate::targets::TargetError;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, put, delete))
+}
+
+/// A target. Its credentials are not shown.
+#[derive(Serialize, ToSchema)]
+struct Target {
+    name: String,
+    /// `rdp` or `vnc`.
+    protocol: &'static str,
+    /// Where it listens.
+    address: String,
+    tags: Vec<String>,
+    /// What people are told about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    /// Whether it is under maintenance.
+    maintenance: bool,
+    /// `configuration`, where only the file can change it, or `api`.
+    source: &'static str,
+    /// Whether the gateway has a password for it.
+    has_password: bool,
+}
+
+impl Target {
+    fn of(target: &Configured, policy: &Policy) -> Self {
+        Self {
+            name: target.name.clone(),
+            protocol: target.protocol.name(),
+            address: target.address.to_string(),
+            tags: target.tags.clone(),
+            description: target.description.clone(),
+            maintenance: target.maintenance,
+            source: if policy.kept_targets.contains(&target.name) { "api" } else { "configuration" },
+            has_password: target.credentials.password.is_some(),
+        }
+    }
+}
+
+/// Which targets are wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    /// Only those with this tag.
+    tag: Option<String>,
+    /// Only those that speak `rdp` or `vnc`.
+    protocol: Option<String>,
+}
+
+/// Whether the caller may know of a target: technicians see those that a rule lets them to, if only with something
+/// that is still missing.
+fn visible(policy: &Policy, principal: &Principal, target: &Configured) -> bool {
+    if principal.sees_all() {
+        return true;
+    }
+    let context = TicketContext { second_factor: principal.second_factor, ..TicketContext::default() };
+    let asked =
+        Asked { technician: &principal.name, target, source: None, context: &context, now: ambient::now() };
+    match policy.admit(&asked, None) {
+        Ok(_) => true,
+        Err(why) => !why.missing().is_empty(),
+    }
+}
+
+/// List the targets. Technicians see those that they may connect to.
+#[utoipa::path(get, path = "/targets", tag = "targets", params(Filter, Part),
+    responses((status = 200, description = "The targets", body = Page<Target>)))]
+async fn list(
+    State(gateway): State<Arc<Gateway>>,
+    principal: Principal,
+    Query(filter): Query<Filter>,
+    Query(part): Query<Part>,
+) -> Result<Json<Page<Target>>, Problem> {
+    let policy = gateway.policy();
+    let fits = |target: &&Configured| {
+        filter.tag.as_ref().is_none_or(|tag| target.tags.contains(tag))
+            && filter.protocol.as_ref().is_none_or(|protocol| *protocol == target.protocol.name())
+            && visible(&policy, &principal, target)
+    };
+    let targets =
+        policy.config.targets.iter().filter(fits).map(|target| Target::of(target, &policy)).collect();
+    Ok(Json(part.of(targets, |target: &Target| target.name.clone())?))
+}
+
+/// Show a target. One that is kept in the store has an `etag`.
+#[utoipa::path(get, path = "/targets/{name}", tag = "targets",
+    params(("name" = String, Path, description = "The target's name")),
+    responses((status = 200, description = "The target", body = Target)))]
+async fn show(
+    State(gateway): State<Arc<Gateway>>,
+    principal: Principal,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let policy = gateway.policy();
+    let target = policy.config.target(&name).filter(|target| visible(&policy, &principal, target));
+    let target = Json(Target::of(target.ok_or_else(unknown)?, &policy));
+    match gateway.target_version(&name).await?.filter(|_| target.source == "api") {
+        Some(version) => Ok(([(ETAG, etag(version))], target).into_response()),
+        None => Ok(target.into_response()),
+    }
+}
+
+/// Add or replace a target. Rules reach it by its tags, or by `*`.
+///
+/// The body has the keys of `targets[]` in the configuration, except `name`, and `credentials.password` is the
+/// password itself. Certificates are trusted by the system's authorities, by fingerprint or on first use.
+#[utoipa::path(put, path = "/targets/{name}", tag = "targets", request_body = Value,
+    params(
+        ("name" = String, Path, description = "The target's name"),
+        ("if-match" = Option<String>, Header, description = "The `etag` of the version to replace"),
+        ("if-none-match" = Option<String>, Header, description = "`*`: only if there is none of this name")
+    ),
+    responses(
+        (status = 200, description = "It was replaced", body = Target),
+        (status = 201, description = "It was added", body = Target)
+    ))]
+async fn put(
+    State(gateway): State<Arc<Gateway>>,
+    principal: Principal,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Json(description): Json<Value>,
+) -> Result<Response, Problem> {
+    let existed = gateway.target_version(&name).await?.is_some();
+    let (target, version) = gateway.put_target(&name, description, expected(&headers)?).await?;
+    note(&gateway, &principal, AuditKind::TargetChanged, &name).await?;
+    let status = if existed { StatusCode::OK } else { StatusCode::CREATED };
+    let policy = gateway.policy();
+    Ok((status, [(ETAG, etag(version))], Json(Target::of(&target, &policy))).into_response())
+}
+
+/// Remove a target that was added through the API. Running sessions go on.
+#[utoipa::path(delete, path = "/targets/{name}", tag = "targets",
+    params(
+        ("name" = String, Path, description = "The target's name"),
+        ("if-match" = Option<String>, Header, description = "The `etag` of the version to remove")
+    ),
+    responses((status = 204, description = "It is gone")))]
+async fn delete(
+    State(gateway): State<Arc<Gateway>>,
+    principal: Principal,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    if !gateway.delete_target(&name, expected(&headers)?).await? {
+        return Err(unknown());
+    }
+    note(&gateway, &principal, AuditKind::TargetRemoved, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("there is no such target")
+}
+
+/// Strong, since the version changes with every byte (RFC 9110, section 8.8.3).
+fn etag(version: u64) -> String {
+    format!("\"{version}\"")
+}
+
+/// What has to be there (RFC 9110, sections 13.1.1 and 13.1.2).
+fn expected(headers: &HeaderMap) -> Result<Expect, Problem> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim());
+    match (text(&IF_MATCH), text(&IF_NONE_MATCH)) {
+        (None, None) | (Some("*"), None) => Ok(Expect::Any),
+        (None, Some("*")) => Ok(Expect::Absent),
+        (Some(tag), None) => {
+            let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')?.parse().ok());
+            version
+                .map(Expect::Version)
+                .ok_or_else(|| conflict("the version in if-match is not one of this target's"))
+        }
+        _ => {
+            Err(Problem::unprocessable("precondition", "send if-match with one etag, or `if-none-match: *`"))
+        }
+    }
+}
+
+fn conflict(detail: &str) -> Problem {
+    Problem::new(StatusCode::PRECONDITION_FAILED, "conflict", detail)
+}
+
+async fn note(gateway: &Gateway, principal: &Principal, kind: AuditKind, name: &str) -> Result<(), Problem> {
+    let event = AuditEvent::new(kind).target(name).outcome(Outcome::Success).detail("by", principal.by());
+    Ok(gateway.audit.append(event).await?)
+}
+
+impl From<TargetError> for Problem {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Wrong(_) => Self::unprocessable("target", error),
+            TargetError::Configured(_) => Self::new(StatusCode::CONFLICT, "configured", error),
+            TargetError::Conflict => conflict("the target was changed in the meantime"),
+            TargetError::Store(error) => error.into(),
+            TargetError::Enforce(error) => Self::internal(error),
+        }
+    }
+}
