@@ -3,6 +3,7 @@
 //! `cargo xtask test` installs what these tests drive. Each test starts its own desktop, gateway and
 //! viewer, all on the loopback interface, and ends them.
 
+mod api;
 mod faults;
 mod harness;
 mod hostile;

@@ -58,6 +58,7 @@ pub(super) const DEBIAN: &[(&str, &[&str])] = &[
     ("the shared store", &["redis-server"]),
     ("certificates and tools from PyPI", &["openssl", "ca-certificates", "python3-venv"]),
     ("an authenticator", &["oathtool"]),
+    ("programs that use the API", &["curl"]),
 ];
 
 /// Packages of PyPI, pinned.
@@ -67,6 +68,7 @@ pub(super) const PYPI: &[&str] = &[
     "jwcrypto==1.5.6",
     "numpy==1.26.4",
     "pillow==10.4.0",
+    "schemathesis==4.32.5",
     "websockets==13.1",
 ];
 

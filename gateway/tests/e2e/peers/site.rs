@@ -26,6 +26,8 @@ const PERMISSIONS: &str = "view, pointer, keyboard, clipboard.to_target, clipboa
 pub(crate) struct Setup {
     /// The protocol of viewers and targets.
     protocol: &'static str,
+    listen: String,
+    users: String,
     targets: String,
     permissions: String,
     more: String,
@@ -47,6 +49,8 @@ impl Setup {
     fn of(protocol: &'static str) -> Self {
         Self {
             protocol,
+            listen: String::new(),
+            users: String::new(),
             targets: String::new(),
             permissions: PERMISSIONS.to_owned(),
             more: String::new(),
@@ -66,6 +70,18 @@ impl Setup {
             "  - name: {name}\n    protocol: {}\n    address: 127.0.0.1:{port}\n    {more}",
             self.protocol
         );
+        self
+    }
+
+    /// More listeners, as in `https: 127.0.0.1:443`.
+    pub(crate) fn listen(mut self, listeners: &str) -> Self {
+        let _ = write!(self.listen, ", {listeners}");
+        self
+    }
+
+    /// One more user.
+    pub(crate) fn user(mut self, user: &str) -> Self {
+        let _ = writeln!(self.users, "  - {user}");
         self
     }
 
@@ -124,16 +140,16 @@ impl<'lab> Site<'lab> {
 
     /// Writes the configuration.
     fn configure(&self) -> Outcome {
-        let Setup { protocol, targets, permissions, more, .. } = &self.setup;
+        let Setup { protocol, listen, users, targets, permissions, more, .. } = &self.setup;
         let security = match *protocol {
             "rdp" => "tls: { self_signed: true }\nrdp: { security: [nla, tls] }",
             _ => "vnc: { security: [ard, vnc_auth] }",
         };
         let configuration = format!(
             "data_dir: {data}\n\
-             listen: {{ {protocol}: 127.0.0.1:{port} }}\n\
+             listen: {{ {protocol}: 127.0.0.1:{port}{listen} }}\n\
              {security}\n\
-             users:\n  - {{ name: alice, groups: [helpdesk] }}\n  - {{ name: bob, groups: [helpdesk] }}\n\
+             users:\n  - {{ name: alice, groups: [helpdesk] }}\n  - {{ name: bob, groups: [helpdesk] }}\n{users}\
              targets:\n{targets}\
              rules:\n  - name: helpdesk\n    groups: [helpdesk]\n    targets: [\"*\"]\n    \
              permissions: [{permissions}]\n\
@@ -188,6 +204,8 @@ impl<'lab> Site<'lab> {
     pub(crate) fn add_target(&mut self, name: &str, port: u16) -> Outcome {
         let setup = Setup {
             protocol: self.setup.protocol,
+            listen: self.setup.listen.clone(),
+            users: self.setup.users.clone(),
             targets: std::mem::take(&mut self.setup.targets),
             permissions: self.setup.permissions.clone(),
             more: self.setup.more.clone(),
