@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, REFERRER_POLICY,
@@ -12,6 +13,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use data_encoding::HEXLOWER;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use passerelle_auth::AttemptKey;
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 use tracing::Instrument as _;
@@ -27,6 +29,9 @@ use crate::gateway::Gateway;
 /// How long a request may take up to the head of its answer, its body's arrival included.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The largest body of a request, in bytes.
+const BODY: usize = 64 * 1024;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest request id that is taken over from a caller.
@@ -40,7 +45,13 @@ pub(super) async fn frame(State(gateway): State<Arc<Gateway>>, request: Request,
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().clone();
     let answer = async {
-        let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
+        let answer = tokio::time::timeout(PATIENCE, async {
+            match whole(request).await {
+                Ok(request) => next.run(request).await,
+                Err(problem) => problem.into_response(),
+            }
+        })
+        .await;
         let late = || {
             let status = StatusCode::REQUEST_TIMEOUT;
             Problem::new(status, "timeout", "the request took too long").into_response()
@@ -56,6 +67,20 @@ pub(super) async fn frame(State(gateway): State<Arc<Gateway>>, request: Request,
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// The request with its body at hand. A connection on which a request is refused before its body has arrived would
+/// have to be closed, and the client that reuses it would not learn why.
+async fn whole(request: Request) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    match Limited::new(body, BODY).collect().await {
+        Ok(body) => Ok(Request::from_parts(parts, Body::from(body.to_bytes()))),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let detail = format_args!("the body is larger than {BODY} bytes");
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "", detail))
+        }
+        Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, "", error)),
+    }
 }
 
 /// The caller's own id if it is a harmless one, or else a new one.

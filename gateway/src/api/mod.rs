@@ -33,7 +33,6 @@ mod users;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 
@@ -49,15 +48,11 @@ pub(crate) use sessions::{KillRequest, PermissionsRequest};
 pub(crate) use tickets::{TicketAnswer, TicketRequest};
 pub(crate) use tokens::{SERVICE, hash, mint};
 
-/// The largest body of a request, in bytes.
-const BODY: usize = 64 * 1024;
-
 /// The API, for connections whose [`Peer`] is known.
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     let (router, _) = openapi::routes().split_for_parts();
     router
         .route_layer(from_fn_with_state(gateway.clone(), guard::guard))
-        .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(gateway.clone(), guard::frame))
         .with_state(gateway)
 }
