@@ -117,7 +117,7 @@ pub(super) fn write_permissions(permissions: Permissions) -> String {
 
 /// For how many milliseconds from now on a key is kept whose meaning ends `remembered` after `end`.
 pub(super) fn life(end: Timestamp, remembered: Duration, now: Timestamp) -> i64 {
-    let meant = i64::try_from((end.since(now) + remembered).as_millis()).unwrap_or(i64::MAX);
+    let meant = i64::try_from(end.since(now).saturating_add(remembered).as_millis()).unwrap_or(i64::MAX);
     meant.saturating_add(MARGIN).min(Timestamp::MAX.as_millis())
 }
 
