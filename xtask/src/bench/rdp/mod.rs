@@ -12,7 +12,7 @@ mod servers;
 mod targets;
 mod viewer;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use self::display::Display;
 use self::peers::Peers;
@@ -111,7 +111,8 @@ fn measure(options: Options) -> Result<()> {
     let (json, details) = (options.json, options.details);
     let figures = Figures::default();
     let directory = places.disk.clone();
-    let mut bench = Bench { options, screen, aside, servers, peers, figures, progress, directory };
+    let missed = Vec::new();
+    let mut bench = Bench { options, screen, aside, servers, peers, figures, progress, directory, missed };
     bench.run()?;
 
     bench.progress.say("done");
@@ -129,5 +130,6 @@ fn measure(options: Options) -> Result<()> {
     } else {
         println!("{}", report.summary());
     }
+    ensure!(bench.missed.is_empty(), "not everything could be measured:\n{}", bench.missed.join("\n"));
     Ok(())
 }

@@ -10,7 +10,7 @@ mod picture;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::display::{Area, Display};
 use super::peers::Peers;
@@ -24,6 +24,9 @@ use crate::bench::progress::Progress;
 pub(crate) use memory::FURTHER_IDLE;
 pub(crate) use motion::{busy, bytes_a_picture, cpu_of_proxy, flagged, memory_of_busy, works};
 pub(crate) use picture::less_handshake;
+
+/// How often something is tried.
+const ATTEMPTS: u32 = 3;
 
 /// The terminal, on the target's screen and the viewer's.
 const TERMINAL: Area = Area { x: 100, y: 100, width: 484, height: 316 };
@@ -46,6 +49,8 @@ pub(crate) struct Bench {
     pub(crate) progress: Progress,
     /// For the viewers' logs.
     pub(crate) directory: PathBuf,
+    /// What could not be measured, and why.
+    pub(crate) missed: Vec<String>,
 }
 
 fn less(scenario: &'static str, name: impl Into<String>, unit: &'static str) -> Key {
@@ -76,7 +81,9 @@ impl Bench {
         targets
     }
 
-    /// Calls `measure` once for each round and one of `peers`, and deletes recordings in between.
+    /// Calls `measure` once for each round and one of `peers`, and deletes recordings in between. Stock viewers
+    /// crash now and then, and servers start late; what failed is measured again, and what fails
+    /// [`ATTEMPTS`] times is missed without taking the rest along.
     fn interleave(
         &mut self,
         what: &str,
@@ -89,7 +96,14 @@ impl Bench {
             let mut peers = peers.to_vec();
             peers.sort_by_cached_key(|_| RandomState::new().build_hasher().finish());
             for peer in peers {
-                measure(self, peer).with_context(|| format!("{what}, {peer}"))?;
+                for attempt in 1..=ATTEMPTS {
+                    let Err(error) = measure(self, peer) else { break };
+                    let failure = format!("{what}, round {round}, {peer}: {error:#}");
+                    self.progress.say(&failure);
+                    if attempt == ATTEMPTS {
+                        self.missed.push(failure);
+                    }
+                }
                 if let Some(gateway) = self.peers.gateway(peer) {
                     gateway.discard_recordings();
                 }
