@@ -40,7 +40,8 @@ impl Screen {
     /// Starts an X server that chooses its own display number, with `command` as its program and
     /// particular arguments.
     pub(crate) fn start(lab: &Lab, name: &str, mut command: Command) -> Outcome<Self> {
-        command.args(["-displayfd", "1", "-nolisten", "tcp", "-ac"]);
+        // Without auto-repeat (`-r`): on a machine that stalls, a key that was held for a moment would repeat.
+        command.args(["-displayfd", "1", "-nolisten", "tcp", "-ac", "-r"]);
         let number = lab.path(&format!("{name}.display"));
         let mut server = lab.start_with_output(name, &command, &number)?;
         let number = wait_for("an X server choosing its display", Duration::from_secs(20), || {

@@ -14,7 +14,7 @@ use super::{Certificate, Credentials, Target, View, content};
 
 /// Debian's settings for the X server that sesman starts, without its clutter.
 const XORG: &str = "[Xorg]\nparam=/usr/lib/xorg/Xorg\nparam=-config\nparam=xrdp/xorg.conf\nparam=-noreset\n\
-    param=-nolisten\nparam=tcp\nparam=-logfile\nparam=.xorgxrdp.%s.log\n";
+    param=-r\nparam=-nolisten\nparam=tcp\nparam=-logfile\nparam=.xorgxrdp.%s.log\n";
 
 /// The desktop that begins with the first login.
 pub(super) struct Session {
