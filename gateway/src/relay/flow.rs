@@ -162,16 +162,22 @@ impl Flow {
         }
     }
 
-    /// Lets a message of `total` undecided bytes fit.
+    /// Lets a message of `total` undecided bytes fit, as soon as what is before it has been sent. A side that takes
+    /// nothing must not make the buffer grow, so room is made beside what waits only where there is enough of it.
     fn make_room(&mut self, total: usize) {
-        let needed = self.ready + total;
-        if self.start + needed > self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-            if needed > self.buffer.len() {
-                self.buffer.resize(needed.next_power_of_two(), 0);
-            }
+        let (held, needed) = (self.end - self.start, self.ready + total);
+        if self.start + needed <= self.buffer.len() {
+            return;
+        }
+        // Moved only into at least as much room as is moved, or every small piece that is sent would move it all.
+        if self.ready > 0 && (needed > self.buffer.len() || self.start < held) {
+            return;
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.start = 0;
+        self.end = held;
+        if needed > self.buffer.len() {
+            self.buffer.resize(needed.next_power_of_two(), 0);
         }
     }
 
@@ -301,6 +307,39 @@ mod tests {
         flow.relax();
         flow.relax();
         assert!(!flow.is_large());
+    }
+
+    #[test]
+    fn a_side_that_takes_nothing_stops_the_other() {
+        let mut flow = Flow::new(Side::Target);
+        let mut log = Log::default();
+        // Messages that end nowhere near the end of the buffer.
+        let messages = [&[250_u8][..], &[b'.'; 250]].concat().repeat(2 * LARGE / 251);
+        let mut rest = &messages[..];
+        loop {
+            let (_, free) = flow.ends();
+            let count = rest.len().min(free.len());
+            if count == 0 {
+                break;
+            }
+            free[..count].copy_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            flow.received(count);
+            flow.advance(&mut Toy::default(), &mut log).unwrap();
+        }
+        assert!(flow.buffer.len() <= LARGE, "{} bytes wait", flow.buffer.len());
+        let waited = messages.len() - rest.len();
+        let mut output = Vec::new();
+        while flow.has_outgoing() {
+            let (outgoing, _) = flow.ends();
+            let count = outgoing.len().min(100);
+            output.extend_from_slice(&outgoing[..count]);
+            flow.sent(count);
+            flow.advance(&mut Toy::default(), &mut log).unwrap();
+        }
+        assert_eq!(output, messages[..waited - waited % 251]);
+        output.extend(through(&mut flow, rest, 1000, 1000, &mut log));
+        assert_eq!(output, messages);
     }
 
     #[test]
