@@ -1,4 +1,4 @@
-//! Names of tickets and sessions.
+//! Names of tickets, sessions and approvals.
 
 use std::fmt;
 use std::str::FromStr;
@@ -95,6 +95,8 @@ ids! {
     TicketId,
     /// Names a session in the store, the audit log, the API and its recording.
     SessionId,
+    /// Names somebody's wish for a second person's consent in the store, the audit log and the API.
+    ApprovalId,
 }
 
 #[cfg(test)]

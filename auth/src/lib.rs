@@ -31,7 +31,7 @@ mod totp;
 pub use self::redis::{Redis, RedisHost, RedisServers, RedisSettings, RedisSettingsError, RedisTls};
 pub use accounts::{Account, AccountRefusal, Accounts};
 pub use embedded::{Embedded, OpenError};
-pub use id::{Fence, InvalidId, SessionId, TicketId};
+pub use id::{ApprovalId, Fence, InvalidId, SessionId, TicketId};
 pub use identity::{Identity, Method};
 pub use jwt::{
     ClaimNames, FetchKeys, Issuer, IssuerSettings, Issuers, JwtRefusal, KeySet, KeySetError, Keys,

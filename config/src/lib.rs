@@ -28,10 +28,10 @@ pub use places::Places;
 pub use resolver::{FileError, FragmentFile, Resolver, SystemResolver};
 pub use schema::schema;
 pub use sections::{
-    AddressBackoff, Api, Backoff, CertificatePolicy, Claims, ClipboardSizes, Config, Credentials, Day,
-    Effect, GlobalBackoff, Hours, Issuer, KeySetFile, Keystrokes, Limits, Listen, Lockout, Log, LogFormat,
-    LogLevel, Protocol, Rdp, RdpSecurity, Recording, RecordingPolicy, RedisStore, Requirement, Roles, Rule,
-    Scope, SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store, Target, TargetSecurity,
+    AddressBackoff, Api, Approvals, Backoff, CertificatePolicy, Claims, ClipboardSizes, Config, Credentials,
+    Day, Effect, GlobalBackoff, Hours, Issuer, KeySetFile, Keystrokes, Limits, Listen, Lockout, Log,
+    LogFormat, LogLevel, Protocol, Rdp, RdpSecurity, Recording, RecordingPolicy, RedisStore, Requirement,
+    Roles, Rule, Scope, SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store, Target, TargetSecurity,
     TargetSelector, TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc,
 };
 pub use values::{

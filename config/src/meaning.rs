@@ -155,8 +155,11 @@ fn distinct_names<'a>(section: &str, elements: impl Iterator<Item = Element<'a>>
     }
 }
 
-/// A role that nobody has is likely a mistyped group.
+/// A role that nobody has is likely a mistyped group, unless groups come from elsewhere.
 fn roles(root: &Node, report: &mut Report) {
+    if elements(root, "issuers").next().is_some() {
+        return;
+    }
     let groups: Vec<&str> = elements(root, "users").flat_map(|user| list_of(user, "groups")).collect();
     let Some(roles) = root.get("roles") else { return };
     for role in ["administrator", "supervisor", "auditor"] {
@@ -306,6 +309,7 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
         ("limits.drain", limits.drain, HumanDuration::from_secs(0), day),
         ("limits.store_grace", limits.store_grace, second, HumanDuration::from_secs(30 * 24 * 60 * 60)),
         ("tickets.life", config.tickets.life, second, day),
+        ("approvals.life", config.approvals.life, second, HumanDuration::from_secs(7 * 24 * 60 * 60)),
         ("api.token_life", config.api.token_life, second, day),
     ];
     let mut bounds: Vec<_> =

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use passerelle_auth::{IssueError, NewTicket, Passwords, Pepper, Seal, Store, StoreError, TicketContext};
-use passerelle_config::{Config, FragmentFile, Protocol, RdpSecurity, RecordingPolicy, Target};
+use passerelle_auth::{Passwords, Pepper, Seal, Store, StoreError, TicketContext};
+use passerelle_config::{Config, FragmentFile, RecordingPolicy};
 use passerelle_desktop::{Permissions, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, Outcome};
 use passerelle_recorder::{
@@ -18,9 +18,9 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::ambient::{self, SystemClock};
-use crate::api::{Rates, TicketAnswer, TicketRequest};
+use crate::api::Rates;
 use crate::metrics::Metrics;
-use crate::policy::access::{Asked, NotAdmitted};
+use crate::policy::access::NotAdmitted;
 use crate::policy::{self, Policy, PolicyError};
 use crate::preauth::WaitingRoom;
 use crate::session::{CloseReason, Registry};
@@ -79,35 +79,6 @@ pub(crate) enum EnforceError {
     Policy(#[from] PolicyError),
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Why no ticket is issued.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TicketError {
-    #[error("there is no user `{0}`; the configuration's `users` lists those who can have tickets")]
-    Technician(String),
-    #[error("there is no target `{0}`; the configuration's `targets` lists them")]
-    Target(String),
-    #[error(transparent)]
-    Permission(#[from] UnknownPermission),
-    #[error("{0} speaks VNC; .rdp files and references are for targets with `protocol: rdp`")]
-    NotRdp(String),
-    #[error("rdp.security does not offer `tls`, without which a .rdp file or a reference cannot be used")]
-    NoTls,
-    #[error("no RDP viewer can connect: the configuration has no `listen.rdp`")]
-    NoListener,
-    #[error("a ticket cannot live longer than tickets.life, {0} s, and not less than a second")]
-    Life(u64),
-    #[error("{technician} may not connect to {target}: {why}")]
-    Denied { technician: String, target: String, why: NotAdmitted },
-    #[error("a reason has at most {REASON} characters and is one line")]
-    Reason,
-    #[error("a ticket id has at most {TICKET_ID} characters and is one line")]
-    TicketId,
-    #[error(transparent)]
-    Issue(#[from] IssueError),
-    #[error(transparent)]
-    Audit(#[from] AuditError),
 }
 
 /// A gateway that is ready to serve.
@@ -289,105 +260,11 @@ impl Gateway {
         None
     }
 
-    /// Issues a ticket on behalf of `by`.
-    ///
-    /// # Errors
-    /// Somebody or something in the request is unknown, or no rule allows what it asks.
-    pub(crate) async fn issue_ticket(
-        &self,
-        request: TicketRequest,
-        by: &str,
-    ) -> Result<TicketAnswer, TicketError> {
-        let (technician, target) = (request.technician.clone(), request.target.clone());
-        let answer = self.issue_allowed(request, by).await;
-        if let Err(error) = &answer {
-            let mut event = AuditEvent::new(AuditKind::TicketRefused)
-                .technician(technician)
-                .target(target)
-                .outcome(Outcome::Refused)
-                .message(error.to_string())
-                .detail("by", by);
-            if let TicketError::Denied { why, .. } = error {
-                event = with_missing(event, why);
-            }
-            self.audit.note(event);
-        }
-        answer
-    }
-
-    async fn issue_allowed(&self, request: TicketRequest, by: &str) -> Result<TicketAnswer, TicketError> {
-        let policy = self.policy();
-        let TicketRequest { technician, target, life_seconds, permissions, reference, reason, ticket_id } =
-            request;
-        if policy.config.user(&technician).is_none() {
-            return Err(TicketError::Technician(technician));
-        }
-        let Some(known) = policy.config.target(&target) else { return Err(TicketError::Target(target)) };
-        if reference {
-            takes_references(&policy.config, known)?;
-        }
-        let longest = policy.config.tickets.life.get();
-        let life = life_seconds.map_or(longest, Duration::from_secs);
-        if life > longest || life.is_zero() {
-            return Err(TicketError::Life(longest.as_secs()));
-        }
-        let permissions = match permissions {
-            None => None,
-            Some(names) => Some(parse_permissions(&names)?),
-        };
-        let now = ambient::now();
-        let context = TicketContext {
-            reason: bounded(reason, REASON, TicketError::Reason)?,
-            ticket_id: bounded(ticket_id, TICKET_ID, TicketError::TicketId)?,
-            issued_by: Some(by.to_owned()),
-            ..TicketContext::default()
-        };
-        let asked = Asked { technician: &technician, target: known, source: None, context: &context, now };
-        let granted = match policy.admit(&asked, permissions) {
-            Ok(grant) => grant,
-            Err(why) => return Err(TicketError::Denied { technician, target, why }),
-        };
-        let new = NewTicket { technician, target, permissions, address: None, context, reference };
-        let issued = policy.tickets(life).issue(&new, now, &mut ambient::random).await?;
-        let event = AuditEvent::new(AuditKind::TicketIssued)
-            .technician(new.technician)
-            .target(new.target)
-            .outcome(Outcome::Success)
-            .detail("ticket", issued.id.to_string())
-            .detail("by", by)
-            .detail("expires_at", issued.expires_at.to_string())
-            .detail("permissions", json!(granted.permissions))
-            .detail("reference", reference);
-        self.audit.append(with_context(event, &new.context)).await?;
-        Ok(TicketAnswer {
-            id: issued.id,
-            username: issued.username,
-            ticket: issued.ticket.expose().to_owned(),
-            vnc_password: issued.vnc_password.expose().to_owned(),
-            reference: issued.reference.map(|reference| reference.expose().to_owned()),
-            expires_at: issued.expires_at.to_string(),
-            protocol: known.protocol,
-            permissions: granted.permissions,
-        })
-    }
-
     /// Ends every session for `reason`.
     pub(crate) fn stop_all(&self, reason: &CloseReason) {
         for entry in self.registry.all() {
             entry.stop(reason.clone());
         }
-    }
-}
-
-/// The longest reason that a ticket can have, in characters.
-const REASON: usize = 500;
-/// The longest ticket id, in characters.
-const TICKET_ID: usize = 128;
-
-fn bounded(text: Option<String>, most: usize, error: TicketError) -> Result<Option<String>, TicketError> {
-    match text {
-        Some(text) if text.chars().count() > most || text.chars().any(char::is_control) => Err(error),
-        text => Ok(text),
     }
 }
 
@@ -402,7 +279,7 @@ pub(crate) fn with_context(mut event: AuditEvent, context: &TicketContext) -> Au
             event = event.detail(name, value.as_str());
         }
     }
-    event
+    if context.second_factor { event.detail("second_factor", true) } else { event }
 }
 
 /// Adds what is missing, if that is why.
@@ -415,19 +292,6 @@ pub(crate) fn with_missing(event: AuditEvent, why: &NotAdmitted) -> AuditEvent {
 
 pub(crate) fn parse_permissions(names: &[String]) -> Result<Permissions, UnknownPermission> {
     names.iter().map(|name| name.parse()).collect()
-}
-
-/// Whether a client that sends a reference gets anywhere.
-fn takes_references(config: &Config, target: &Target) -> Result<(), TicketError> {
-    if target.protocol != Protocol::Rdp {
-        Err(TicketError::NotRdp(target.name.clone()))
-    } else if config.listen.rdp.is_none() {
-        Err(TicketError::NoListener)
-    } else if !config.rdp.security.contains(&RdpSecurity::Tls) {
-        Err(TicketError::NoTls)
-    } else {
-        Ok(())
-    }
 }
 
 /// How many connections may wait for their login.

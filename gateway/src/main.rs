@@ -2,6 +2,7 @@
 
 mod ambient;
 mod api;
+mod approvals;
 mod cli;
 mod control;
 mod demo;
@@ -24,6 +25,7 @@ mod session;
 mod store;
 mod targets;
 mod throttle;
+mod tickets;
 mod tls;
 
 use std::path::PathBuf;
@@ -48,6 +50,7 @@ fn run(Cli { config, command }: Cli) -> Result<ExitCode, CliError> {
         Command::Explain(args) => cli::explain(&args, &config),
         Command::Ticket(args) => runtime()?.block_on(cli::ticket(args, &config)),
         Command::RdpFile(args) => runtime()?.block_on(cli::rdp_file(args, &config)),
+        Command::Approvals(command) => runtime()?.block_on(cli::approvals(command, &config)),
         Command::Sessions(command) => runtime()?.block_on(cli::sessions(command, &config)),
         Command::Recordings(command) => runtime()?.block_on(cli::recordings(command, &config)),
         Command::Audit(command) => runtime()?.block_on(cli::audit(command, &config)),

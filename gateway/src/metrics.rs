@@ -49,6 +49,11 @@ struct Login {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Approval {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
     method: String,
     route: String,
@@ -63,6 +68,7 @@ pub(crate) struct Metrics {
     seconds: Family<Protocol, Histogram, fn() -> Histogram>,
     bytes: Family<Direction, Counter>,
     logins: Family<Login, Counter>,
+    approvals: Family<Approval, Counter>,
     requests: Family<Request, Counter>,
     waiting: Gauge,
 }
@@ -83,6 +89,7 @@ impl Metrics {
             seconds: Family::new_with_constructor(|| Histogram::new(SESSION)),
             bytes: Family::default(),
             logins: Family::default(),
+            approvals: Family::default(),
             requests: Family::default(),
             waiting: Gauge::default(),
             names: Names::default(),
@@ -97,6 +104,7 @@ impl Metrics {
         );
         names.register("relayed_bytes", "Bytes that came from viewers and targets", metrics.bytes.clone());
         names.register("logins", "What became of logins", metrics.logins.clone());
+        names.register("approvals", "What became of approvals on this node", metrics.approvals.clone());
         names.register("http_requests", "Requests to the API", metrics.requests.clone());
         names.register("pre_auth_connections", "Connections that are not logged in", metrics.waiting.clone());
         Self { names, ..metrics }
@@ -113,6 +121,11 @@ impl Metrics {
     /// Somebody tried to log in, by this method and with this outcome.
     pub(crate) fn login(&self, method: &str, outcome: &'static str) {
         self.logins.get_or_create(&Login { method: method.to_owned(), outcome }).inc();
+    }
+
+    /// Somebody asked for an approval or decided about one, or it was used.
+    pub(crate) fn approval(&self, outcome: &'static str) {
+        self.approvals.get_or_create(&Approval { outcome }).inc();
     }
 
     /// Where a session of this protocol counts its bytes.

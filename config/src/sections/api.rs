@@ -29,7 +29,7 @@ pub struct Roles {
     /// They may do everything.
     #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
     pub administrator: Vec<String>,
-    /// They see, narrow and end the sessions of others.
+    /// They see, narrow and end the sessions of others, and approve what others ask for.
     #[schemars(with = "Vec<Name>", extend("uniqueItems" = true))]
     pub supervisor: Vec<String>,
     /// They read the audit log and what is known of recordings, and change nothing.
@@ -77,8 +77,12 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// Get and withdraw tickets, also as `.rdp` files.
+    /// Get and withdraw tickets, also as `.rdp` files, and ask for approvals.
     TicketsWrite = "tickets:write",
+    /// See what a second person has been asked to approve.
+    ApprovalsRead = "approvals:read",
+    /// Approve or deny what others ask for.
+    ApprovalsWrite = "approvals:write",
     /// See the targets.
     TargetsRead = "targets:read",
     /// Add, change and remove targets that are not in the configuration file.

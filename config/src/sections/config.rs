@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Api, Issuer, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Store, Target, Tickets,
-    Tls, User, ViewerSecurity, Vnc,
+    Api, Approvals, Issuer, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Store, Target,
+    Tickets, Tls, User, ViewerSecurity, Vnc,
 };
 use crate::values::{FilePath, ListenAddresses, Name, Secret};
 
@@ -73,6 +73,9 @@ pub struct Config {
     /// One-time tickets.
     #[serde(default)]
     pub tickets: Tickets,
+    /// Approvals by a second person.
+    #[serde(default)]
+    pub approvals: Approvals,
     /// What is recorded of a session.
     #[serde(default)]
     pub recording: Recording,

@@ -1,4 +1,4 @@
-//! Limits on time, number and size; tickets; failed logins.
+//! Limits on time, number and size; tickets and approvals; failed logins.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,20 @@ pub struct Tickets {
 impl Default for Tickets {
     fn default() -> Self {
         Self { life: HumanDuration::from_secs(60) }
+    }
+}
+
+/// Approvals by a second person, for rules that require them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Approvals {
+    /// An approval must be given and used within so long after somebody asked for it.
+    pub life: HumanDuration,
+}
+
+impl Default for Approvals {
+    fn default() -> Self {
+        Self { life: HumanDuration::from_secs(60 * 60) }
     }
 }
 

@@ -18,7 +18,8 @@ pub use api::{Api, Roles, Scope, ServiceAccount, UnknownScope};
 pub use config::{Config, Listen};
 pub use issuer::{Claims, Issuer, KeySetFile, SecondFactorClaim, SigningAlgorithm};
 pub use limits::{
-    AddressBackoff, Backoff, ClipboardSizes, GlobalBackoff, Limits, Lockout, TechnicianBackoff, Tickets,
+    AddressBackoff, Approvals, Backoff, ClipboardSizes, GlobalBackoff, Limits, Lockout, TechnicianBackoff,
+    Tickets,
 };
 pub use log::{Log, LogFormat, LogLevel};
 pub use people::User;

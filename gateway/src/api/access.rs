@@ -27,6 +27,12 @@ pub(super) const ROUTES: &[(Method, &str, Access)] = &[
     (Method::POST, "/api/v1/tickets", Takes(Scope::TicketsWrite)),
     (Method::DELETE, "/api/v1/tickets/{id}", Takes(Scope::TicketsWrite)),
     (Method::POST, "/api/v1/rdp-files", Takes(Scope::TicketsWrite)),
+    (Method::GET, "/api/v1/approvals", Takes(Scope::ApprovalsRead)),
+    (Method::POST, "/api/v1/approvals", Takes(Scope::TicketsWrite)),
+    (Method::GET, "/api/v1/approvals/{id}", Takes(Scope::ApprovalsRead)),
+    (Method::DELETE, "/api/v1/approvals/{id}", Takes(Scope::TicketsWrite)),
+    (Method::POST, "/api/v1/approvals/{id}/approve", Takes(Scope::ApprovalsWrite)),
+    (Method::POST, "/api/v1/approvals/{id}/deny", Takes(Scope::ApprovalsWrite)),
     (Method::GET, "/api/v1/targets", Takes(Scope::TargetsRead)),
     (Method::GET, "/api/v1/targets/{name}", Takes(Scope::TargetsRead)),
     (Method::PUT, "/api/v1/targets/{name}", Takes(Scope::TargetsWrite)),
@@ -67,7 +73,7 @@ pub(super) fn methods(path: &str) -> Vec<&'static str> {
 pub(crate) enum Role {
     /// Does everything.
     Administrator,
-    /// Looks after the sessions of others.
+    /// Looks after the sessions of others, and approves what they ask for.
     Supervisor,
     /// Reads, and changes nothing.
     Auditor,
@@ -101,7 +107,7 @@ impl Role {
     const fn scopes(self) -> &'static [Scope] {
         match self {
             Self::Administrator => Scope::ALL,
-            Self::Supervisor => &[Scope::SessionsWrite, Scope::SessionsKill],
+            Self::Supervisor => &[Scope::SessionsWrite, Scope::SessionsKill, Scope::ApprovalsWrite],
             Self::Auditor => {
                 &[Scope::RecordingsRead, Scope::AuditRead, Scope::UsersRead, Scope::LockoutsRead]
             }
@@ -109,8 +115,9 @@ impl Role {
     }
 }
 
-/// What every technician may do: get tickets for themselves, and see their own sessions.
-const TECHNICIAN: &[Scope] = &[Scope::TicketsWrite, Scope::TargetsRead, Scope::SessionsRead];
+/// What every technician may do: get tickets and ask for approvals for themselves, and see their own sessions.
+const TECHNICIAN: &[Scope] =
+    &[Scope::TicketsWrite, Scope::ApprovalsRead, Scope::TargetsRead, Scope::SessionsRead];
 
 /// What a user with these roles may do.
 pub(super) fn scopes(roles: &[Role]) -> Vec<Scope> {

@@ -7,6 +7,7 @@
 #![expect(unused_qualifications, reason = "utoipa's macros write paths in full")]
 
 mod access;
+mod approvals;
 mod audit;
 mod guard;
 mod health;
@@ -38,7 +39,9 @@ use axum::routing::get;
 
 use crate::gateway::Gateway;
 
+pub(crate) use approvals::{ApprovalRequest, DecisionRequest};
 pub(crate) use page::{MOST, Page};
+pub(crate) use principal::Principal;
 pub(crate) use problem::Problem;
 pub(crate) use rate::Rates;
 pub(crate) use rdp_files::{RdpFileAnswer, RdpFileRequest};

@@ -13,7 +13,8 @@ use utoipa_axum::routes;
 use super::access::{self, Access};
 use super::problem::Problem;
 use super::{
-    audit, health, lockouts, login, rdp_files, recordings, session_events, sessions, targets, tickets, users,
+    approvals, audit, health, lockouts, login, rdp_files, recordings, session_events, sessions, targets,
+    tickets, users,
 };
 use crate::gateway::Gateway;
 
@@ -35,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
         .merge(login::routes())
         .merge(tickets::routes())
         .merge(rdp_files::routes())
+        .merge(approvals::routes())
         .merge(sessions::routes())
         .merge(session_events::routes())
         .merge(targets::routes())

@@ -41,7 +41,7 @@ pub(crate) enum Kind {
 }
 
 impl Principal {
-    pub(super) fn owner(name: String) -> Self {
+    pub(crate) fn owner(name: String) -> Self {
         let scopes = Scope::ALL.to_vec();
         Self {
             name,

@@ -44,6 +44,9 @@ pub(crate) struct RdpFileRequest {
     /// As for a ticket.
     #[serde(default)]
     pub(crate) ticket_id: Option<String>,
+    /// As for a ticket.
+    #[serde(default)]
+    pub(crate) approval: Option<String>,
 }
 
 /// A `.rdp` file.
@@ -76,6 +79,6 @@ async fn make(
     Json(request): Json<RdpFileRequest>,
 ) -> Result<(StatusCode, Json<RdpFileAnswer>), Problem> {
     acting_for(&gateway, &principal, (&request.technician, &request.target))?;
-    let answer = gateway.rdp_file(request, &principal.by()).await?;
+    let answer = gateway.rdp_file(request, &principal).await?;
     Ok((StatusCode::CREATED, Json(answer)))
 }

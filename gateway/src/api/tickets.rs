@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use passerelle_auth::{IssueError, TicketId};
+use passerelle_auth::{IssueError, Requirement, TicketId};
 use passerelle_config::Protocol;
 use passerelle_desktop::Permissions;
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
@@ -18,7 +18,9 @@ use super::idempotency::{Attempt, Once};
 use super::principal::Principal;
 use super::problem::Problem;
 use crate::ambient;
-use crate::gateway::{Gateway, TicketError};
+use crate::approvals::UseError;
+use crate::gateway::Gateway;
+use crate::tickets::TicketError;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
     OpenApiRouter::new().routes(routes!(issue)).routes(routes!(withdraw))
@@ -46,6 +48,10 @@ pub(crate) struct TicketRequest {
     /// The entry of a ticket system, for rules that require one.
     #[serde(default)]
     pub(crate) ticket_id: Option<String>,
+    /// The `id` of an approval, for rules that require one. It is good for one ticket, which takes over its reason
+    /// and ticket id.
+    #[serde(default)]
+    pub(crate) approval: Option<String>,
 }
 
 /// A ticket: what the technician types.
@@ -100,12 +106,42 @@ pub(super) fn acting_for(
     Err(Problem::forbidden(why))
 }
 
+/// What to do about a missing approval.
+const HOW_TO_ASK: &str = "ask for it with POST /api/v1/approvals or `passerelle approvals request`, and give its id \
+    with the request for the ticket once somebody else has approved it";
+
+/// What to do about a missing second factor.
+const HOW_TO_PROVE: &str = "the technician has to log in with the code of an authenticator as well, and then ask for the \
+    ticket themselves";
+
 impl From<TicketError> for Problem {
     fn from(error: TicketError) -> Self {
         match error {
             TicketError::Audit(error) => error.into(),
-            TicketError::Issue(IssueError::Store(error)) => error.into(),
-            TicketError::Denied { .. } => Self::new(StatusCode::FORBIDDEN, "denied", error),
+            TicketError::Issue(IssueError::Store(error)) | TicketError::Approval(UseError::Store(error)) => {
+                error.into()
+            }
+            TicketError::Denied { ref why, .. } => {
+                let missing = |wanted: Requirement| why.missing().contains(&wanted);
+                if missing(Requirement::Approval) {
+                    let how = format_args!("{error}; {HOW_TO_ASK}");
+                    Self::new(StatusCode::FORBIDDEN, "approval", how)
+                } else if missing(Requirement::SecondFactor) {
+                    let how = format_args!("{error}; {HOW_TO_PROVE}");
+                    Self::new(StatusCode::FORBIDDEN, "second-factor", how)
+                } else {
+                    Self::new(StatusCode::FORBIDDEN, "denied", error)
+                }
+            }
+            TicketError::Approval(UseError::Unknown { .. } | UseError::Purpose) => {
+                Self::unprocessable("approval", error)
+            }
+            TicketError::Approval(UseError::Approver { .. }) => {
+                Self::new(StatusCode::FORBIDDEN, "second-person", error)
+            }
+            TicketError::Approval(UseError::State(_) | UseError::Raced) => {
+                Self::new(StatusCode::CONFLICT, "approval", error)
+            }
             _ => Self::unprocessable("ticket", error),
         }
     }
@@ -125,12 +161,11 @@ async fn issue(
     Json(request): Json<TicketRequest>,
 ) -> Result<(StatusCode, Json<TicketAnswer>), Problem> {
     acting_for(&gateway, &principal, (&request.technician, &request.target))?;
-    let by = principal.by();
     let answer = match Once::begin(&gateway, &principal, &headers, &request).await? {
-        Attempt::Unkeyed => gateway.issue_ticket(request, &by).await?,
+        Attempt::Unkeyed => gateway.issue_ticket(request, &principal).await?,
         Attempt::Again(answer) => answer,
         Attempt::First(once) => {
-            let answer = gateway.issue_ticket(request, &by).await.map_err(Problem::from);
+            let answer = gateway.issue_ticket(request, &principal).await.map_err(Problem::from);
             once.finish(&gateway, &answer).await?;
             answer?
         }

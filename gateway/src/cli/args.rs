@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod approvals;
 mod explain;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use passerelle_config::{HostPort, HumanDuration};
 use passerelle_desktop::Permission;
 use passerelle_recorder::{Lane, PublicKey};
 
+pub(crate) use approvals::{ApprovalsCommand, Decision, Given};
 pub(crate) use explain::{ExplainArgs, Purpose};
 
 use super::{ServiceAccountCommand, TotpCommand};
@@ -21,8 +23,9 @@ use super::{ServiceAccountCommand, TotpCommand};
 /// remote-desktop server that they ship with. Between the two, Passerelle checks who connects, enforces what
 /// was granted, records, and keeps an audit log.
 ///
-/// One YAML file configures it. `passerelle serve` runs the gateway; `ticket`, `rdp-file` and `sessions` ask
-/// the running gateway through a Unix socket that only its user may use; the other commands need no gateway.
+/// One YAML file configures it. `passerelle serve` runs the gateway; `ticket`, `rdp-file`, `approvals` and
+/// `sessions` ask the running gateway through a Unix socket that only its user may use; the other commands need no
+/// gateway.
 #[derive(Debug, Parser)]
 #[command(
     name = "passerelle",
@@ -116,6 +119,7 @@ Examples:
   passerelle ticket alice front-desk
   passerelle ticket alice front-desk --life 5m --permissions view
   passerelle ticket alice front-desk --reason \"printer is stuck\" --ticket-id INC-123456
+  passerelle ticket alice front-desk --approval 01kb3x…
   passerelle ticket alice front-desk --json | jq -r .vnc_password")]
     Ticket(TicketArgs),
 
@@ -134,6 +138,14 @@ Examples:
   passerelle rdp-file alice front-desk --address gateway.example.net:3389 --life 30s --sign > desk.rdp
   xfreerdp desk.rdp")]
     RdpFile(RdpFileArgs),
+
+    /// Ask for a second person's approval, and give it.
+    ///
+    /// Rules can require that somebody else approves before a technician connects. Whoever asked for an approval and
+    /// the technician whom it is for cannot give it; whoever runs this command counts as a person of their own, by the
+    /// number of their Unix user. Needs the running gateway.
+    #[command(subcommand)]
+    Approvals(ApprovalsCommand),
 
     /// List, show and end running sessions.
     ///
@@ -234,7 +246,7 @@ pub(crate) struct TicketArgs {
     #[arg(long)]
     pub(crate) reference: bool,
     #[command(flatten)]
-    pub(crate) purpose: Purpose,
+    pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) output: Json,
 }
@@ -263,7 +275,7 @@ pub(crate) struct RdpFileArgs {
     #[arg(long)]
     pub(crate) sign: bool,
     #[command(flatten)]
-    pub(crate) purpose: Purpose,
+    pub(crate) given: Given,
 }
 
 #[derive(Debug, Subcommand)]
@@ -489,98 +501,4 @@ fn lanes() -> impl clap::builder::TypedValueParser<Value = Lane> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-    use clap::error::ErrorKind;
-
-    use super::*;
-
-    fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(line.split_whitespace())
-    }
-
-    #[test]
-    fn the_definitions_are_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_command_has_help_and_every_argument_too() {
-        fn look(command: &clap::Command) {
-            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
-            for argument in command.get_arguments() {
-                assert!(
-                    argument.get_help().is_some(),
-                    "{} {} has no help",
-                    command.get_name(),
-                    argument.get_id()
-                );
-            }
-            command.get_subcommands().for_each(look);
-        }
-        look(&Cli::command());
-    }
-
-    #[test]
-    fn every_lane_has_its_name() {
-        assert_eq!(LANES.map(|(name, _)| name.to_owned()), Lane::ALL.map(|lane| lane.to_string()));
-    }
-
-    #[test]
-    fn the_configuration_can_stand_anywhere() {
-        for line in [
-            "passerelle --config a.yaml check",
-            "passerelle check --config a.yaml",
-            "passerelle check -c a.yaml",
-        ] {
-            assert_eq!(parse(line).unwrap().config, PathBuf::from("a.yaml"), "{line}");
-        }
-    }
-
-    #[test]
-    fn tickets_are_asked_for() {
-        let cli =
-            parse("passerelle ticket alice desk --life 5m --permissions view,clipboard.to_target --json")
-                .unwrap();
-        let Command::Ticket(args) = cli.command else { panic!("{cli:?}") };
-        assert_eq!((args.technician.as_str(), args.target.as_str()), ("alice", "desk"));
-        assert_eq!(args.life, Some(HumanDuration::from_secs(300)));
-        assert_eq!(args.permissions, Some(vec![Permission::View, Permission::ClipboardToTarget]));
-        assert!(args.output.json);
-    }
-
-    #[test]
-    fn rdp_files_are_asked_for() {
-        let Command::RdpFile(args) = parse("passerelle rdp-file alice desk").unwrap().command else {
-            panic!()
-        };
-        assert_eq!(args.output, PathBuf::from("-"));
-        assert!(args.address.is_none() && args.permissions.is_none() && !args.sign);
-        let line = "passerelle rdp-file alice desk -o d.rdp --address [::1]:3389 --life 30s --permissions view --sign";
-        let Command::RdpFile(args) = parse(line).unwrap().command else { panic!() };
-        assert_eq!(args.output, PathBuf::from("d.rdp"));
-        assert_eq!(args.address.unwrap().to_string(), "[::1]:3389");
-        assert_eq!((args.life, args.sign), (Some(HumanDuration::from_secs(30)), true));
-    }
-
-    #[test]
-    fn what_is_typed_wrong_is_refused() {
-        for (line, kind) in [
-            ("passerelle", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
-            ("passerelle serv", ErrorKind::InvalidSubcommand),
-            ("passerelle ticket alice", ErrorKind::MissingRequiredArgument),
-            ("passerelle ticket alice desk --life 5", ErrorKind::ValueValidation),
-            ("passerelle ticket alice desk --permissions see", ErrorKind::InvalidValue),
-            ("passerelle rdp-file alice", ErrorKind::MissingRequiredArgument),
-            ("passerelle rdp-file alice desk --address gateway", ErrorKind::ValueValidation),
-            ("passerelle recordings verify", ErrorKind::MissingRequiredArgument),
-            ("passerelle recordings verify --all x", ErrorKind::ArgumentConflict),
-            ("passerelle recordings cat x --raw", ErrorKind::MissingRequiredArgument),
-            ("passerelle recordings cat x --lane screen", ErrorKind::InvalidValue),
-            ("passerelle recordings verify x --signer nonsense", ErrorKind::ValueValidation),
-            ("passerelle demo --vnc 5900", ErrorKind::ValueValidation),
-        ] {
-            assert_eq!(parse(line).unwrap_err().kind(), kind, "{line}");
-        }
-    }
-}
+mod tests;

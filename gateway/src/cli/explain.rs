@@ -137,6 +137,13 @@ impl fmt::Display for Explanation<'_> {
                     _ => "there",
                 };
                 write!(f, "\n  {requirement}: {state}")?;
+                match (requirement, &self.facts.approved_by) {
+                    (Requirement::Approval, Some(by)) if state == "there" => write!(f, ", by {by}")?,
+                    (Requirement::Approval, _) => {
+                        write!(f, "; ask for it with `passerelle approvals request {technician} {target}`")?;
+                    }
+                    _ => {}
+                }
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and the commands that need no running gateway.
 
 mod access;
+mod approvals;
 mod args;
 mod audit;
 mod check;
@@ -18,13 +19,14 @@ mod ticket;
 mod totp;
 
 pub(crate) use args::{
-    AuditCommand, Cli, Command, ExplainArgs, HashPasswordArgs, Json, RdpFileArgs, RecordingsCommand,
-    SessionsCommand, TicketArgs,
+    ApprovalsCommand, AuditCommand, Cli, Command, ExplainArgs, HashPasswordArgs, Json, RdpFileArgs,
+    RecordingsCommand, SessionsCommand, TicketArgs,
 };
 pub(crate) use error::{CliError, FAILED, finish};
 pub(crate) use output::{bytes, duration, print_json, print_line};
 pub(crate) use table::Table;
 
+pub(crate) use approvals::run as approvals;
 pub(crate) use audit::run as audit;
 pub(crate) use check::run as check;
 pub(crate) use completions::{completions, man};

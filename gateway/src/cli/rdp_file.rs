@@ -24,8 +24,9 @@ pub(crate) async fn run(args: RdpFileArgs, config: &Path) -> Result<ExitCode, Cl
             .map(|list| list.into_iter().map(Permission::name).map(str::to_owned).collect()),
         address: args.address.map(|address| address.to_string()),
         sign: args.sign,
-        reason: args.purpose.reason,
-        ticket_id: args.purpose.ticket_id,
+        reason: args.given.purpose.reason,
+        ticket_id: args.given.purpose.ticket_id,
+        approval: args.given.approval,
     };
     let RdpFileAnswer { file, username, expires_at } =
         control::call(&places.control, Method::POST, "/rdp-files", Some(&request))

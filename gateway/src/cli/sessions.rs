@@ -149,6 +149,7 @@ fn show(view: &View, output: Json) -> Result<(), CliError> {
         ("protocol", facts.protocol.clone()),
         ("from", facts.address.to_string()),
         ("login", facts.viewer_security.clone()),
+        ("approved by", facts.approved_by.clone().unwrap_or_else(|| "-".to_owned())),
         ("started", facts.started.to_string()),
         ("lasts", duration(Duration::from_secs(*seconds))),
         ("state", state(*phase).to_owned()),

@@ -22,8 +22,9 @@ pub(crate) async fn run(args: TicketArgs, config: &Path) -> Result<ExitCode, Cli
             .permissions
             .map(|list| list.into_iter().map(Permission::name).map(str::to_owned).collect()),
         reference: args.reference,
-        reason: args.purpose.reason,
-        ticket_id: args.purpose.ticket_id,
+        reason: args.given.purpose.reason,
+        ticket_id: args.given.purpose.ticket_id,
+        approval: args.given.approval,
     };
     let ticket: TicketAnswer = control::call(&places.control, Method::POST, "/tickets", Some(&request))
         .await

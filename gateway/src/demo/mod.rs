@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use crate::api::{TicketAnswer, TicketRequest};
-use crate::gateway::TicketError;
+use crate::api::{Principal, TicketAnswer, TicketRequest};
 use crate::lifecycle::{Order, Signals};
 use crate::serve::{Running, ServeError};
+use crate::tickets::TicketError;
 use crate::{ambient, files, logging};
 
 /// Who plays the technician.
@@ -124,8 +124,9 @@ async fn show_ticket(
         reference: false,
         reason: None,
         ticket_id: None,
+        approval: None,
     };
-    let ticket = running.gateway.issue_ticket(request, "demo").await?;
+    let ticket = running.gateway.issue_ticket(request, &Principal::owner("demo".to_owned())).await?;
     say(&instructions(address, &ticket));
     Ok(ticket.expires_at.parse().unwrap_or(passerelle_auth::Timestamp::MAX))
 }

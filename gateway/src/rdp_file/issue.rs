@@ -3,8 +3,9 @@
 use passerelle_config::{AddressError, HostPort};
 
 use super::{Connection, ControlCharacter, RdpFile, SignError, Signer};
-use crate::api::{RdpFileAnswer, RdpFileRequest, TicketRequest};
-use crate::gateway::{Gateway, TicketError};
+use crate::api::{Principal, RdpFileAnswer, RdpFileRequest, TicketRequest};
+use crate::gateway::Gateway;
+use crate::tickets::TicketError;
 
 /// Why there is no file.
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +25,14 @@ pub(crate) enum RdpFileError {
 }
 
 impl Gateway {
-    /// Issues a ticket on behalf of `by` and puts its reference into a `.rdp` file.
+    /// Issues a ticket because `caller` asks for it and puts its reference into a `.rdp` file.
     ///
     /// # Errors
     /// There can be no such file, or no such ticket.
     pub(crate) async fn rdp_file(
         &self,
         request: RdpFileRequest,
-        by: &str,
+        caller: &Principal,
     ) -> Result<RdpFileAnswer, RdpFileError> {
         let RdpFileRequest {
             technician,
@@ -42,6 +43,7 @@ impl Gateway {
             sign,
             reason,
             ticket_id,
+            approval,
         } = request;
         // What can fail without a ticket comes first.
         let policy = self.policy();
@@ -63,8 +65,9 @@ impl Gateway {
             reference: true,
             reason,
             ticket_id,
+            approval,
         };
-        let ticket = self.issue_ticket(ticket, by).await?;
+        let ticket = self.issue_ticket(ticket, caller).await?;
         let file = RdpFile::new(&Connection {
             address: &address,
             username: &ticket.username,
@@ -121,6 +124,7 @@ mod tests {
             sign: false,
             reason: None,
             ticket_id: None,
+            approval: None,
         }
     }
 
@@ -137,6 +141,10 @@ mod tests {
         all
     }
 
+    fn a_test() -> Principal {
+        Principal::owner("a test".to_owned())
+    }
+
     const READY: &str = "listen: { rdp: 127.0.0.1:0 }\nrdp: { public_address: 'gateway.example:3390' }\n";
 
     #[tokio::test(flavor = "multi_thread")]
@@ -144,7 +152,7 @@ mod tests {
         let (directory, gateway) = gateway(READY).await;
         for sign in [false, true] {
             let answer =
-                gateway.rdp_file(RdpFileRequest { sign, ..request("desk") }, "a test").await.unwrap();
+                gateway.rdp_file(RdpFileRequest { sign, ..request("desk") }, &a_test()).await.unwrap();
             assert_eq!(answer.username, "alice:desk");
             let line = |name: &str| answer.file.lines().find_map(|line| line.strip_prefix(name));
             assert_eq!(line("full address:s:"), Some("gateway.example:3390"));
@@ -180,7 +188,7 @@ mod tests {
             life_seconds: Some(5),
             ..request("desk")
         };
-        let answer = gateway.rdp_file(asked, "a test").await.unwrap();
+        let answer = gateway.rdp_file(asked, &a_test()).await.unwrap();
         assert!(answer.file.starts_with("full address:s:[2001:db8::1]:3389\r\n"));
         assert!(answer.file.contains("drivestoredirect:s:\r\n"));
         let expires: passerelle_auth::Timestamp = answer.expires_at.parse().unwrap();
@@ -189,7 +197,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_stands_in_the_way_is_said() {
-        let refused = async |gateway: &Gateway, request| match gateway.rdp_file(request, "a test").await {
+        let refused = async |gateway: &Gateway, request| match gateway.rdp_file(request, &a_test()).await {
             Ok(answer) => panic!("{}", answer.file),
             Err(error) => error.to_string(),
         };

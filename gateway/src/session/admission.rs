@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use passerelle_auth::{Entry, Grant, LoginRefusal};
+use passerelle_auth::{Entry, Grant, LoginRefusal, Requirement};
 use passerelle_config::{Protocol, Target};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 
@@ -47,7 +47,11 @@ pub(super) fn authorize(
             NotAllowed::Rules(why) => with_missing(event, why),
             _ => event,
         });
-        format!("You may not connect to {}: {why}.", entry.target)
+        let approval =
+            matches!(&why, NotAllowed::Rules(why) if why.missing().contains(&Requirement::Approval));
+        let how =
+            if approval { " Ask for it, and connect with a ticket that is issued with it." } else { "" };
+        format!("You may not connect to {}: {why}.{how}", entry.target)
     })
 }
 

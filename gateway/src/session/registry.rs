@@ -51,6 +51,9 @@ pub(crate) struct Facts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(crate) ticket: Option<TicketId>,
+    /// Who approved it, if a rule asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) approved_by: Option<String>,
     /// Where the technician's client connects from.
     #[schema(value_type = String)]
     pub(crate) address: SocketAddr,
@@ -269,6 +272,7 @@ mod tests {
             protocol: "vnc".into(),
             method: Method::Ticket,
             ticket: Some(TicketId::new(Timestamp::from_millis(0), &mut |bytes| bytes.fill(1))),
+            approved_by: None,
             address: ([127, 0, 0, 1], 1).into(),
             viewer_security: "VncAuth".into(),
             started: Timestamp::from_millis(0),

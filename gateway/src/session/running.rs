@@ -61,6 +61,7 @@ impl Running {
             protocol: protocol.to_owned(),
             method: entry.identity.method,
             ticket: entry.ticket.as_ref().map(|ticket| ticket.id),
+            approved_by: entry.ticket.as_ref().and_then(|ticket| ticket.context.approved_by.clone()),
             address: peer,
             viewer_security: viewer_security.to_owned(),
             started: now,

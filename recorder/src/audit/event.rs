@@ -46,6 +46,18 @@ kinds! {
     TicketRefused = "ticket.refused",
     /// A ticket was made worthless before it was used.
     TicketWithdrawn = "ticket.withdrawn",
+    /// Somebody asked for a second person's approval.
+    ApprovalRequested = "approval.requested",
+    /// A second person approved.
+    ApprovalApproved = "approval.approved",
+    /// Somebody did not approve, or took their approval back.
+    ApprovalDenied = "approval.denied",
+    /// Whoever asked for an approval wants it no more.
+    ApprovalWithdrawn = "approval.withdrawn",
+    /// A ticket was issued with an approval.
+    ApprovalUsed = "approval.used",
+    /// Somebody tried to approve what they may not.
+    ApprovalRefused = "approval.refused",
     /// A technician proved who they are and may go on.
     LoginAccepted = "login.accepted",
     /// A login was refused.

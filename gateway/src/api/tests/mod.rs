@@ -1,5 +1,6 @@
 //! The API as its callers see it, without a network.
 
+mod approvals;
 mod logins;
 mod refusals;
 mod resources;
@@ -13,6 +14,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use passerelle_auth::{Secret, hash_password};
 use passerelle_config::{Config, Scope, SystemResolver};
+use passerelle_recorder::audit::{AuditEvent, AuditKind};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -23,11 +25,13 @@ use crate::gateway::Gateway;
 /// What every user's password is.
 const PASSWORD: &str = "correct horse";
 
-/// A gateway with one user of each role and one target.
+/// A gateway with one user of each role, and a target, `desk`. For `vault` a rule requires an approval and a reason,
+/// for `safe` a second factor.
 struct Site {
     gateway: Arc<Gateway>,
     router: Router,
     directory: TempDir,
+    config: Config,
 }
 
 /// What came back.
@@ -57,7 +61,11 @@ impl Site {
         let text = format!(
             "data_dir: {data}\nlisten: {{ vnc: '127.0.0.1:0' }}\ntls: {{ self_signed: true }}\nusers:\n{users}\
              targets:\n- {{ name: desk, protocol: vnc, address: '127.0.0.1:9' }}\n\
+             - {{ name: vault, protocol: vnc, address: '127.0.0.1:9' }}\n\
+             - {{ name: safe, protocol: vnc, address: '127.0.0.1:9' }}\n\
              rules:\n- {{ name: all, groups: [helpdesk], users: [chief, auditor, admin], targets: ['*'], permissions: [view, pointer] }}\n\
+             - {{ name: ask, users: ['*'], targets: [vault], permissions: [], require: [approval, reason] }}\n\
+             - {{ name: prove, users: ['*'], targets: [safe], permissions: [], require: [second_factor] }}\n\
              roles: {{ administrator: [admins], supervisor: [chiefs], auditor: [auditors] }}\n\
              service_accounts:\n{accounts}recording: {{ min_free: 1MiB }}\n{more}",
             data = directory.path().display(),
@@ -73,8 +81,27 @@ impl Site {
         );
         let config =
             Config::parse(&text, "p.yaml", &SystemResolver).unwrap_or_else(|errors| panic!("{errors}"));
-        let gateway = Gateway::open(config.config).await.unwrap();
-        Self { router: router(gateway.clone()), gateway, directory }
+        Self::start(directory, config.config).await
+    }
+
+    async fn start(directory: TempDir, config: Config) -> Self {
+        let gateway = Gateway::open(config.clone()).await.unwrap();
+        Self { router: router(gateway.clone()), gateway, directory, config }
+    }
+
+    /// The same gateway after a restart.
+    async fn restart(self) -> Self {
+        let Self { gateway, router, directory, config } = self;
+        gateway.audit.close().await.unwrap();
+        drop((gateway, router));
+        Self::start(directory, config).await
+    }
+
+    /// What the audit log has of a kind.
+    async fn audit_of(&self, kind: AuditKind) -> Vec<AuditEvent> {
+        self.gateway.audit.append(AuditEvent::new(AuditKind::AuditRead)).await.unwrap();
+        let lines = passerelle_recorder::audit::tail(&self.directory.path().join("audit"), 10_000).unwrap();
+        lines.into_iter().map(|line| line.event).filter(|event| event.kind == kind).collect()
     }
 
     /// Sends a request from an address of the network.

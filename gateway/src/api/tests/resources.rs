@@ -2,7 +2,6 @@
 
 use passerelle_auth::{Fence, Method as Proof, SessionId, TicketId, Timestamp};
 use passerelle_desktop::{Permission, Permissions};
-use passerelle_recorder::audit::AuditKind;
 
 use super::*;
 use crate::session::{Entry, Facts, Registered};
@@ -51,6 +50,7 @@ fn session(site: &Site, number: u8, technician: &str) -> Registered {
         protocol: "vnc".into(),
         method: Proof::Ticket,
         ticket: Some(TicketId::new(Timestamp::from_millis(0), &mut |bytes| bytes.fill(1))),
+        approved_by: None,
         address: ([127, 0, 0, 1], 1).into(),
         viewer_security: "VncAuth".into(),
         started: Timestamp::from_millis(0),

@@ -104,10 +104,10 @@ async fn every_route_takes_its_scope() {
 async fn every_role_has_its_routes() {
     let site = Site::open_with("api: { requests_per_minute: 1000000 }\n").await;
     use Scope::*;
-    let technician = [TicketsWrite, TargetsRead, SessionsRead];
+    let technician = [TicketsWrite, ApprovalsRead, TargetsRead, SessionsRead];
     for (user, more) in [
         ("alice", &[] as &[Scope]),
-        ("chief", &[SessionsWrite, SessionsKill]),
+        ("chief", &[SessionsWrite, SessionsKill, ApprovalsWrite]),
         ("auditor", &[RecordingsRead, AuditRead, UsersRead, LockoutsRead]),
         ("admin", Scope::ALL),
     ] {
