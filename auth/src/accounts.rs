@@ -125,6 +125,7 @@ impl Accounts {
         Ok(Identity {
             technician: account.name.clone(),
             groups: account.groups.clone(),
+            issuer: None,
             method: Method::Password,
             second_factor: totp.is_some(),
             permissions: None,

@@ -24,6 +24,8 @@ pub struct Identity {
     pub technician: String,
     /// The groups that the technician is in.
     pub groups: Vec<String>,
+    /// The identity provider that vouched for it, if one did.
+    pub issuer: Option<String>,
     /// How it was proved.
     pub method: Method,
     /// Whether a second factor was part of the proof.

@@ -105,6 +105,7 @@ impl Logins {
         let identity = Identity {
             technician: ticket.technician.clone(),
             groups,
+            issuer: None,
             method: Method::Ticket,
             second_factor: ticket.context.second_factor,
             permissions: ticket.permissions,

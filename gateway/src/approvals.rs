@@ -243,7 +243,10 @@ impl Gateway {
             self.replace_approval(&approval, version, now).await?;
             self.audit.append(event).await?;
         }
-        tracing::info!(approval = %approval.id, technician = approval.technician, target = approval.target, by, outcome, "an approval was decided");
+        tracing::info!(
+            approval = %approval.id, technician = approval.technician, target = approval.target, by, outcome,
+            "an approval was decided"
+        );
         self.metrics.approval(outcome);
         Ok(approval)
     }

@@ -45,7 +45,8 @@ pub(crate) struct Policy {
     /// The roots of targets with a `ca_file`, by target.
     roots: BTreeMap<String, Arc<RootCertStore>>,
     system_roots: Arc<RootCertStore>,
-    issuers: auth::Issuers,
+    /// The identity providers whose tokens count.
+    pub(crate) issuers: auth::Issuers,
     store: Arc<dyn auth::Store>,
     pepper: Arc<auth::Pepper>,
 }

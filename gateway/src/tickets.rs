@@ -26,6 +26,8 @@ pub(crate) enum TicketError {
     Technician(String),
     #[error("there is no target `{0}`; the configuration's `targets` lists them")]
     Target(String),
+    #[error("your token is good for {0} only")]
+    OtherTarget(String),
     #[error(transparent)]
     Permission(#[from] UnknownPermission),
     #[error("{0} speaks VNC; .rdp files and references are for targets with `protocol: rdp`")]
@@ -102,8 +104,12 @@ impl Gateway {
             ticket_id,
             approval,
         } = request;
-        if policy.config.user(&technician).is_none() {
+        let claims = caller.claims_for(&technician);
+        if claims.is_none() && policy.config.user(&technician).is_none() {
             return Err(TicketError::Technician(technician));
+        }
+        if let Some(only) = caller.only_target().filter(|only| *only != target) {
+            return Err(TicketError::OtherTarget(only.to_owned()));
         }
         let Some(known) = policy.config.target(&target) else { return Err(TicketError::Target(target)) };
         if reference {
@@ -118,8 +124,14 @@ impl Gateway {
             None => None,
             Some(names) => Some(parse_permissions(&names)?),
         };
+        let most = caller.claims.as_ref().and_then(|claims| claims.permissions);
+        let permissions = match (permissions, most) {
+            (Some(permissions), Some(most)) => Some(permissions.intersection(most)),
+            (permissions, most) => permissions.or(most),
+        };
         let now = ambient::now();
         let mut context = TicketContext {
+            groups: claims.map(|claims| claims.groups.clone()),
             second_factor: caller.second_factor && caller.name == technician,
             reason: bounded_reason(reason)?,
             ticket_id: bounded_ticket_id(ticket_id)?,

@@ -82,7 +82,7 @@ pub(super) fn read(
         None => return Err(JwtRefusal::MissingClaim("jti")),
     };
     let worthless_at = expires.saturating_add(leeway);
-    Ok(Verified { identity: identity(claims, &settings.claims)?, id, issued_at: issued, worthless_at })
+    Ok(Verified { identity: identity(claims, settings)?, id, issued_at: issued, worthless_at })
 }
 
 /// A NumericDate (RFC 7519 section 2).
@@ -94,7 +94,8 @@ fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Timestamp, Jw
     Ok(Timestamp::from_millis(0).saturating_add(duration))
 }
 
-fn identity(claims: &Map<String, Value>, names: &ClaimNames) -> Result<Identity, JwtRefusal> {
+fn identity(claims: &Map<String, Value>, settings: &IssuerSettings) -> Result<Identity, JwtRefusal> {
+    let names = &settings.claims;
     let technician = match find(claims, &names.technician) {
         Some(Value::String(name)) => name.clone(),
         Some(_) => return Err(JwtRefusal::Claim("technician")),
@@ -121,6 +122,7 @@ fn identity(claims: &Map<String, Value>, names: &ClaimNames) -> Result<Identity,
     Ok(Identity {
         technician,
         groups: groups.iter().map(|group| group.trim_start_matches('/').to_owned()).collect(),
+        issuer: Some(settings.name.clone()),
         method: Method::Jwt,
         second_factor,
         permissions,

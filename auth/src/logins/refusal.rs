@@ -1,6 +1,6 @@
 //! Why a login was refused.
 
-use crate::{AccountRefusal, JwtRefusal, Refusal, Ticket};
+use crate::{AccountRefusal, JwtRefusal, Locked, Refusal, Ticket};
 
 /// Why a user name and what came with it were refused: for the audit log, not for the technician.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +59,21 @@ impl LoginRefusal {
 
     /// Whether what was presented was not looked at after too many failures.
     pub fn is_locked(&self) -> bool {
-        matches!(self, Self::Account(AccountRefusal::Locked(_)) | Self::Token(JwtRefusal::Locked(_)))
-            || matches!(self, Self::Ticket(refusal) if matches!(**refusal, Refusal::Locked(_)))
+        self.locked().is_some()
+    }
+
+    /// The lock because of which what was presented was not looked at.
+    pub fn locked(&self) -> Option<&Locked> {
+        match self {
+            Self::Account(AccountRefusal::Locked(locked)) | Self::Token(JwtRefusal::Locked(locked)) => {
+                Some(locked)
+            }
+            Self::Ticket(refusal) => match &**refusal {
+                Refusal::Locked(locked) => Some(locked),
+                _ => None,
+            },
+            Self::Account(_) | Self::Token(_) | Self::OtherLogin(_) | Self::Departed { .. } => None,
+        }
     }
 
     /// Whether nothing can be said about what was presented, because something else failed.

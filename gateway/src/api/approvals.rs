@@ -160,7 +160,9 @@ impl From<ApprovalRequestError> for Problem {
         match error {
             ApprovalRequestError::Audit(error) => error.into(),
             ApprovalRequestError::Store(error) => error.into(),
-            ApprovalRequestError::Denied { .. } => Self::new(StatusCode::FORBIDDEN, "denied", error),
+            ApprovalRequestError::Denied { .. } | ApprovalRequestError::OtherTarget(_) => {
+                Self::new(StatusCode::FORBIDDEN, "denied", error)
+            }
             ApprovalRequestError::TooMany(_) => Self::new(StatusCode::CONFLICT, "approval", error),
             _ => Self::unprocessable("approval", error),
         }

@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use data_encoding::HEXLOWER;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use passerelle_auth::AttemptKey;
+use passerelle_auth::{AttemptKey, is_jwt};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 use tracing::Instrument as _;
 
@@ -22,7 +22,7 @@ use super::access::{self, Access};
 use super::principal::{Kind, Principal};
 use super::problem::{Problem, from_framework};
 use super::server::Peer;
-use super::tokens;
+use super::{login, tokens};
 use crate::ambient;
 use crate::gateway::Gateway;
 
@@ -126,7 +126,7 @@ pub(super) async fn guard(
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "", detail);
         return ([(ALLOW, allow)], problem).into_response();
     };
-    let principal = authenticate(&gateway, &peer, request.headers()).await;
+    let principal = authenticate(&gateway, &peer, needed, request.headers()).await;
     let caller = match (&principal, peer.address()) {
         (Ok(Some(principal)), _) if principal.kind == Kind::Owner => None,
         (Ok(Some(principal)), _) => Some(principal.by()),
@@ -160,6 +160,7 @@ pub(super) async fn guard(
 async fn authenticate(
     gateway: &Gateway,
     peer: &Peer,
+    needed: Access,
     headers: &HeaderMap,
 ) -> Result<Option<Principal>, Problem> {
     match peer {
@@ -171,7 +172,19 @@ async fn authenticate(
                 scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
             });
             let token = token.ok_or_else(|| Problem::unauthorized("send `Authorization: Bearer TOKEN`"))?;
-            let principal = tokens::authenticate(gateway, token, ambient::now()).await?;
+            let policy = gateway.policy();
+            let principal = if is_jwt(token) && !policy.issuers.is_empty() {
+                if needed == Access::Anybody {
+                    // It is good once and not to be used up where it is not needed.
+                    return Ok(None);
+                }
+                let identity = login::by_token(gateway, token, address.ip()).await?;
+                let principal = tokens::principal(&identity, &policy.config);
+                principal
+                    .ok_or_else(|| Problem::unauthorized("the token's issuer is no longer configured"))?
+            } else {
+                tokens::authenticate(gateway, token, ambient::now()).await?
+            };
             Ok(Some(Principal { address: Some(*address), ..principal }))
         }
     }

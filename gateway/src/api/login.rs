@@ -6,9 +6,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
-use passerelle_auth::{AccountRefusal, Secret, Timestamp};
+use passerelle_auth::{Identity, JwtRefusal, LoginRefusal, Secret, Timestamp};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,8 +28,19 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
 
 /// What somebody proves who they are with.
 #[derive(Deserialize, ToSchema)]
+#[serde(
+    untagged,
+    expecting = "either `username` and `password`, and a `code` if there is one, or `token` are expected"
+)]
+enum Credentials {
+    Password(PasswordCredentials),
+    Token(TokenCredentials),
+}
+
+/// What a local user logs in with.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Credentials {
+struct PasswordCredentials {
     /// The name of one of the configured users.
     username: String,
     /// Their password.
@@ -39,7 +51,16 @@ struct Credentials {
     code: Option<Password>,
 }
 
-impl Credentials {
+/// What somebody logs in with whom an identity provider vouches for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TokenCredentials {
+    /// A JSON Web Token of one of the configured issuers. It is used up.
+    #[schema(value_type = String, format = Password)]
+    token: Password,
+}
+
+impl PasswordCredentials {
     /// What a client with a single field would send.
     fn entered(&self) -> Secret {
         match &self.code {
@@ -73,10 +94,10 @@ struct LoggedIn {
     scopes: Vec<passerelle_config::Scope>,
 }
 
-/// Log in with a password, and a second factor where the user has one.
+/// Log in with a password, and a second factor where the user has one; or with a JSON Web Token, once.
 ///
 /// After too many failures of a user or from an address, further attempts are refused for a while without a look
-/// at the password.
+/// at the password or token.
 #[utoipa::path(post, path = "/login", tag = "login", request_body = Credentials,
     responses((status = 200, description = "Logged in", body = LoggedIn)))]
 async fn log_in(
@@ -86,51 +107,89 @@ async fn log_in(
 ) -> Result<Json<LoggedIn>, Problem> {
     let policy = gateway.policy();
     let address = peer.address().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip());
-    let event = |kind| {
-        // Anything can be sent as a name.
-        let name: String = credentials.username.chars().take(64).collect();
-        AuditEvent::new(kind).technician(name).address(address).detail("security", "api")
-    };
-    let entered = credentials.entered();
-    let identity = match policy
-        .accounts
-        .log_in(&credentials.username, &entered, address, ambient::now())
-        .await
-    {
-        Ok(identity) => identity,
-        Err(AccountRefusal::Store(error)) => return Err(error.into()),
-        Err(AccountRefusal::Locked(locked)) => {
-            gateway.metrics.login("api", "locked");
-            let now = ambient::now();
-            if let Some(suppressed) = gateway.strangers.pass(now) {
-                let event = event(AuditKind::LoginLocked).outcome(Outcome::Refused);
-                gateway.audit.note(event.detail("code", "locked").detail("suppressed", suppressed));
-            }
-            let seconds = locked.until.since(now).as_secs() + 1;
-            let detail = format_args!("too many failed logins; try again in {seconds} s");
-            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "locked", detail).retry_after(seconds));
+    let identity = match &credentials {
+        Credentials::Password(credentials) => {
+            let (name, entered) = (&credentials.username, credentials.entered());
+            let proof = policy.accounts.log_in(name, &entered, address, ambient::now()).await;
+            accepted(&gateway, Some(name), address, proof.map_err(LoginRefusal::from)).await?
         }
-        Err(refusal) => {
-            gateway.metrics.login("api", "refused");
-            let event = event(AuditKind::LoginRefused).outcome(Outcome::Refused).message(refusal.to_string());
-            gateway.audit.note(event.detail("code", refusal.code()));
-            tokio::time::sleep(REFUSAL_DELAY).await;
-            return Err(Problem::unauthorized(refusal.for_technician()));
-        }
+        Credentials::Token(credentials) => by_token(&gateway, credentials.token.0.expose(), address).await?,
     };
     let now = ambient::now();
     let expires_at = now.saturating_add(policy.config.api.token_life.get());
     let token = tokens::issue(&gateway, &identity, expires_at, now).await?;
-    gateway.audit.append(event(AuditKind::LoginAccepted).outcome(Outcome::Success)).await?;
-    gateway.metrics.login("api", "accepted");
-    let scopes =
-        policy.config.user(&identity.technician).map(|user| Principal::user(user, &policy.config).scopes);
+    let principal = tokens::principal(&identity, &policy.config);
     Ok(Json(LoggedIn {
         token: token.expose().to_owned(),
         token_type: "Bearer",
         expires_at,
-        scopes: scopes.unwrap_or_default(),
+        scopes: principal.map(|principal| principal.scopes).unwrap_or_default(),
     }))
+}
+
+/// Who shows a token of an identity provider, which is used up.
+///
+/// # Errors
+/// It is not taken. That is written down here, and takes its time.
+pub(super) async fn by_token(gateway: &Gateway, token: &str, address: IpAddr) -> Result<Identity, Problem> {
+    let proof = gateway.policy().issuers.redeem(token, address, ambient::now()).await;
+    let proof = proof.and_then(|identity| match is_reserved(&identity.technician) {
+        true => Err(JwtRefusal::Claim("technician")),
+        false => Ok(identity),
+    });
+    accepted(gateway, None, address, proof.map_err(LoginRefusal::from)).await
+}
+
+/// Whether somebody of this name could be taken for a program or for the gateway's own user. The configuration's users
+/// cannot have such names.
+fn is_reserved(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["service ", "uid "].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Writes down what became of a login. `name` is the one that came with it.
+async fn accepted(
+    gateway: &Gateway,
+    name: Option<&str>,
+    address: IpAddr,
+    proof: Result<Identity, LoginRefusal>,
+) -> Result<Identity, Problem> {
+    let event = |kind, name: Option<&str>| {
+        let mut event = AuditEvent::new(kind).address(address).detail("security", "api");
+        // Anything can be sent as a name.
+        event.technician = name.map(|name| name.chars().take(64).collect());
+        event
+    };
+    let refusal = match proof {
+        Ok(identity) => {
+            let event = event(AuditKind::LoginAccepted, Some(&identity.technician)).outcome(Outcome::Success);
+            gateway.audit.append(event.detail("method", json!(identity.method))).await?;
+            gateway.metrics.login("api", "accepted");
+            return Ok(identity);
+        }
+        Err(refusal) => refusal,
+    };
+    if let Some(locked) = refusal.locked() {
+        gateway.metrics.login("api", "locked");
+        let now = ambient::now();
+        if let Some(suppressed) = gateway.strangers.pass(now) {
+            let event = event(AuditKind::LoginLocked, name).outcome(Outcome::Refused);
+            gateway.audit.note(event.detail("code", "locked").detail("suppressed", suppressed));
+        }
+        let seconds = locked.until.since(now).as_secs() + 1;
+        let detail = format_args!("too many failed logins; try again in {seconds} s");
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "locked", detail).retry_after(seconds));
+    }
+    if refusal.is_failure() {
+        tracing::error!(error = %refusal, "a login cannot be checked");
+        let why = refusal.for_technician();
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "login", why).retry_after(1));
+    }
+    gateway.metrics.login("api", "refused");
+    let event = event(AuditKind::LoginRefused, name).outcome(Outcome::Refused).message(refusal.to_string());
+    gateway.audit.note(event.detail("code", refusal.code()));
+    tokio::time::sleep(REFUSAL_DELAY).await;
+    Err(Problem::unauthorized(refusal.for_technician()))
 }
 
 /// Log out: the token is refused from now on.

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use super::access::{self, Access};
 use super::problem::Problem;
 use super::{
-    approvals, audit, health, lockouts, login, rdp_files, recordings, session_events, sessions, targets,
-    tickets, users,
+    approvals, audit, health, lockouts, login, rdp_files, recordings, session_events,
+    sessions, targets, tickets, users,
 };
 use crate::gateway::Gateway;
 

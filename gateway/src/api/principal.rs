@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use passerelle_auth::Timestamp;
+use passerelle_auth::{Identity, Timestamp};
 use passerelle_config::{Config, Scope, ServiceAccount, User};
+use passerelle_desktop::Permissions;
+use serde::{Deserialize, Serialize};
 
 use super::access::{self, Access, Role};
 use super::problem::Problem;
@@ -25,8 +27,37 @@ pub(crate) struct Principal {
     pub(crate) expires_at: Option<Timestamp>,
     /// Whether they proved a second factor.
     pub(crate) second_factor: bool,
+    /// What an identity provider says of them; nothing for those whom the configuration knows.
+    pub(crate) claims: Option<Claims>,
     /// Under which key the store has their token, if it has it.
     pub(super) token: Option<String>,
+}
+
+/// What an identity provider says of somebody besides their name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    /// The identity provider.
+    pub(crate) issuer: String,
+    /// The groups that they are in.
+    pub(crate) groups: Vec<String>,
+    /// What their tickets are good for at most; nothing given means whatever the rules grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) permissions: Option<Permissions>,
+    /// The only target that they get tickets for, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
+}
+
+impl Claims {
+    /// What a token says; nothing for another proof.
+    pub(super) fn of(identity: &Identity) -> Option<Self> {
+        Some(Self {
+            issuer: identity.issuer.clone()?,
+            groups: identity.groups.clone(),
+            permissions: identity.permissions,
+            target: identity.target.clone(),
+        })
+    }
 }
 
 /// What a principal is.
@@ -50,6 +81,7 @@ impl Principal {
             address: None,
             expires_at: None,
             second_factor: false,
+            claims: None,
             token: None,
         }
     }
@@ -65,6 +97,25 @@ impl Principal {
             address: None,
             expires_at: None,
             second_factor: false,
+            claims: None,
+            token: None,
+        }
+    }
+
+    /// Somebody whom an identity provider vouches for. A token that is limited to a target or to permissions is for
+    /// connecting, and gives no role.
+    pub(super) fn person(name: String, claims: Claims, config: &Config) -> Self {
+        let limited = claims.permissions.is_some() || claims.target.is_some();
+        let roles = if limited { Vec::new() } else { Role::of(&claims.groups, config) };
+        let scopes = access::scopes(&roles);
+        Self {
+            name,
+            kind: Kind::User(roles),
+            scopes,
+            address: None,
+            expires_at: None,
+            second_factor: false,
+            claims: Some(claims),
             token: None,
         }
     }
@@ -78,6 +129,7 @@ impl Principal {
             address: None,
             expires_at,
             second_factor: false,
+            claims: None,
             token: None,
         }
     }
@@ -112,6 +164,16 @@ impl Principal {
     /// Whether what concerns this technician may be shown to them.
     pub(crate) fn sees(&self, technician: &str) -> bool {
         self.sees_all() || self.name == technician
+    }
+
+    /// What an identity provider says of this technician, if it is they who call.
+    pub(crate) fn claims_for(&self, technician: &str) -> Option<&Claims> {
+        self.claims.as_ref().filter(|_| self.name == technician)
+    }
+
+    /// The only target that they may ask about, if their token has one.
+    pub(crate) fn only_target(&self) -> Option<&str> {
+        self.claims.as_ref()?.target.as_deref()
     }
 
     /// Whether they may get tickets for this technician.

@@ -80,7 +80,12 @@ fn visible(policy: &Policy, principal: &Principal, target: &Configured) -> bool 
     if principal.sees_all() {
         return true;
     }
-    let context = TicketContext { second_factor: principal.second_factor, ..TicketContext::default() };
+    if principal.only_target().is_some_and(|only| only != target.name) {
+        return false;
+    }
+    let groups = principal.claims.as_ref().map(|claims| claims.groups.clone());
+    let context =
+        TicketContext { groups, second_factor: principal.second_factor, ..TicketContext::default() };
     let asked =
         Asked { technician: &principal.name, target, source: None, context: &context, now: ambient::now() };
     match policy.admit(&asked, None) {

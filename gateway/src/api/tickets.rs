@@ -111,8 +111,8 @@ const HOW_TO_ASK: &str = "ask for it with POST /api/v1/approvals or `passerelle 
     with the request for the ticket once somebody else has approved it";
 
 /// What to do about a missing second factor.
-const HOW_TO_PROVE: &str = "the technician has to log in with the code of an authenticator as well, and then ask for the \
-    ticket themselves";
+const HOW_TO_PROVE: &str = "the technician has to log in with the code of an authenticator as well, and then ask for \
+    the ticket themselves";
 
 impl From<TicketError> for Problem {
     fn from(error: TicketError) -> Self {
@@ -121,6 +121,7 @@ impl From<TicketError> for Problem {
             TicketError::Issue(IssueError::Store(error)) | TicketError::Approval(UseError::Store(error)) => {
                 error.into()
             }
+            TicketError::OtherTarget(_) => Self::new(StatusCode::FORBIDDEN, "denied", error),
             TicketError::Denied { ref why, .. } => {
                 let missing = |wanted: Requirement| why.missing().contains(&wanted);
                 if missing(Requirement::Approval) {

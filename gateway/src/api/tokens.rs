@@ -2,12 +2,13 @@
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use passerelle_auth::{Document, DocumentKind, Expect, Identity, Secret, StoreError, Timestamp};
+use passerelle_config::Config;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::principal::Principal;
+use super::principal::{Claims, Principal};
 use super::problem::Problem;
 use crate::ambient;
 use crate::gateway::Gateway;
@@ -32,12 +33,44 @@ pub(crate) fn hash(token: &str) -> String {
 
 /// What the store has of a login, under its token's hash.
 #[derive(Serialize, Deserialize)]
-struct Login {
-    user: String,
-    second_factor: bool,
+#[serde(untagged)]
+enum Login {
+    /// A local user's.
+    User { user: String, second_factor: bool },
+    /// Of somebody whom an identity provider vouched for.
+    Person { technician: String, second_factor: bool, claims: Claims },
 }
 
-/// Keeps a new token for a local user.
+impl Login {
+    fn of(identity: &Identity) -> Self {
+        let (name, second_factor) = (identity.technician.clone(), identity.second_factor);
+        match Claims::of(identity) {
+            None => Self::User { user: name, second_factor },
+            Some(claims) => Self::Person { technician: name, second_factor, claims },
+        }
+    }
+
+    /// Who this is now; nobody when the user, or the identity provider, is no longer configured.
+    fn principal(self, config: &Config) -> Option<Principal> {
+        Some(match self {
+            Self::User { user, second_factor } => {
+                Principal { second_factor, ..Principal::user(config.user(&user)?, config) }
+            }
+            Self::Person { technician, second_factor, claims } => {
+                let known = config.issuers.iter().any(|issuer| issuer.issuer == claims.issuer);
+                let person = known.then(|| Principal::person(technician, claims, config))?;
+                Principal { second_factor, ..person }
+            }
+        })
+    }
+}
+
+/// Who somebody is that has just proved it; nobody who is not configured.
+pub(super) fn principal(identity: &Identity, config: &Config) -> Option<Principal> {
+    Login::of(identity).principal(config)
+}
+
+/// Keeps a new token for somebody who has logged in.
 ///
 /// # Errors
 /// The store does not keep it.
@@ -48,11 +81,10 @@ pub(super) async fn issue(
     now: Timestamp,
 ) -> Result<Secret, StoreError> {
     let token = mint(USER);
-    let login = Login { user: identity.technician.clone(), second_factor: identity.second_factor };
     let document = Document {
         kind: DocumentKind::Token,
         key: hash(token.expose()),
-        value: serde_json::to_vec(&login).unwrap_or_default(),
+        value: serde_json::to_vec(&Login::of(identity)).unwrap_or_default(),
         expires_at: Some(expires_at),
     };
     gateway.store.put(&document, Expect::Absent, now).await?;
@@ -84,10 +116,8 @@ pub(super) async fn authenticate(
     }
     let document = gateway.store.get(DocumentKind::Token, &hash, now).await?.ok_or_else(refused)?;
     let login: Login = serde_json::from_slice(&document.value).map_err(|_| refused())?;
-    let user = config.user(&login.user).ok_or_else(refused)?;
-    let principal = Principal::user(user, config);
-    let second_factor = login.second_factor;
-    Ok(Principal { expires_at: document.expires_at, token: Some(hash), second_factor, ..principal })
+    let principal = login.principal(config).ok_or_else(refused)?;
+    Ok(Principal { expires_at: document.expires_at, token: Some(hash), ..principal })
 }
 
 /// Makes a login's token worthless.

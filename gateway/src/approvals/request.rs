@@ -22,6 +22,8 @@ pub(crate) enum ApprovalRequestError {
     Technician(String),
     #[error("there is no target `{0}`; the configuration's `targets` lists them")]
     Target(String),
+    #[error("your token is good for {0} only")]
+    OtherTarget(String),
     #[error("an approval cannot live longer than approvals.life, {0} s, and not less than a second")]
     Life(u64),
     #[error("{technician} may not connect to {target}, approved or not: {why}")]
@@ -71,8 +73,12 @@ impl Gateway {
     fn wish(&self, request: ApprovalRequest, caller: &Principal) -> Result<Approval, ApprovalRequestError> {
         let ApprovalRequest { technician, target, reason, ticket_id, life_seconds } = request;
         let policy = self.policy();
-        if policy.config.user(&technician).is_none() {
+        let claims = caller.claims_for(&technician);
+        if claims.is_none() && policy.config.user(&technician).is_none() {
             return Err(ApprovalRequestError::Technician(technician));
+        }
+        if let Some(only) = caller.only_target().filter(|only| *only != target) {
+            return Err(ApprovalRequestError::OtherTarget(only.to_owned()));
         }
         let Some(known) = policy.config.target(&target) else {
             return Err(ApprovalRequestError::Target(target));
@@ -85,6 +91,7 @@ impl Gateway {
         let now = ambient::now();
         // As if it had been given, and as if the technician asked for the ticket after a full login.
         let context = TicketContext {
+            groups: claims.map(|claims| claims.groups.clone()),
             second_factor: true,
             reason: bounded_reason(reason)?,
             ticket_id: bounded_ticket_id(ticket_id)?,

@@ -244,6 +244,7 @@ async fn a_second_factor_counts_for_the_one_who_proved_it() {
         let identity = Identity {
             technician: name.to_owned(),
             groups: Vec::new(),
+            issuer: None,
             method: Proof::Password,
             second_factor,
             permissions: None,

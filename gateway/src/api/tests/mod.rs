@@ -1,6 +1,7 @@
 //! The API as its callers see it, without a network.
 
 mod approvals;
+mod jwt;
 mod logins;
 mod refusals;
 mod resources;
