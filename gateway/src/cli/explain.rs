@@ -238,6 +238,11 @@ rules:
     hours: { time_zone: Europe/Berlin, from: "22:00", to: "06:00" }
     permissions: []
     require: [second_factor, reason]
+  - name: four-eyes
+    users: [carol]
+    targets: [front-desk]
+    permissions: [view]
+    require: [approval]
 "#;
 
     fn explained(arguments: &str) -> (String, Value) {
@@ -318,6 +323,19 @@ What is required:
         assert_eq!(json["decision"], "missing");
         assert_eq!(json["missing"], json!(["second_factor", "reason", { "ticket_id": "INC-[0-9]{6}" }]));
         assert_eq!(json["not_applied"][0]["rule"], "from-the-office");
+    }
+
+    #[test]
+    fn an_approval_is_somebody_elses() {
+        let ask = "another person's approval: missing; ask for it with `passerelle approvals request carol front-desk`";
+        for by in ["", " --approved-by Carol"] {
+            let (text, json) = explained(&format!("carol front-desk{by}"));
+            assert!(text.ends_with(ask), "{text}");
+            assert_eq!(json["missing"], json!(["approval"]));
+        }
+        let (text, json) = explained("carol front-desk --approved-by dave");
+        assert!(text.ends_with("another person's approval: there, by dave"), "{text}");
+        assert_eq!(json["facts"]["approved_by"], "dave");
     }
 
     #[test]
