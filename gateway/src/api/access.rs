@@ -27,6 +27,7 @@ pub(super) const ROUTES: &[(Method, &str, Access)] = &[
     (Method::POST, "/api/v1/tickets", Takes(Scope::TicketsWrite)),
     (Method::DELETE, "/api/v1/tickets/{id}", Takes(Scope::TicketsWrite)),
     (Method::POST, "/api/v1/rdp-files", Takes(Scope::TicketsWrite)),
+    (Method::GET, "/api/v1/approvals/stream", Takes(Scope::ApprovalsRead)),
     (Method::GET, "/api/v1/approvals", Takes(Scope::ApprovalsRead)),
     (Method::POST, "/api/v1/approvals", Takes(Scope::TicketsWrite)),
     (Method::GET, "/api/v1/approvals/{id}", Takes(Scope::ApprovalsRead)),

@@ -7,6 +7,7 @@
 #![expect(unused_qualifications, reason = "utoipa's macros write paths in full")]
 
 mod access;
+mod approval_events;
 mod approvals;
 mod audit;
 mod guard;

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::access::{self, Access};
 use super::problem::Problem;
 use super::{
-    approvals, audit, health, lockouts, login, rdp_files, recordings, session_events,
+    approval_events, approvals, audit, health, lockouts, login, rdp_files, recordings, session_events,
     sessions, targets, tickets, users,
 };
 use crate::gateway::Gateway;
@@ -37,6 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
         .merge(tickets::routes())
         .merge(rdp_files::routes())
         .merge(approvals::routes())
+        .merge(approval_events::routes())
         .merge(sessions::routes())
         .merge(session_events::routes())
         .merge(targets::routes())

@@ -2,6 +2,7 @@
 
 use passerelle_auth::{Identity, Method as Proof};
 
+use super::resources::{follow, next_event};
 use super::*;
 use crate::ambient;
 
@@ -263,4 +264,22 @@ async fn a_second_factor_counts_for_the_one_who_proved_it() {
         "second-factor",
     );
     expect(&site.post("/api/v1/tickets", token("alice", true).await.expose(), wanted).await, 201, "");
+}
+
+#[tokio::test]
+async fn approvals_are_followed() {
+    let site = Site::open().await;
+    let (alice, bob, chief) = (site.token("alice").await, site.token("bob").await, site.token("chief").await);
+    let path = format!("{PATH}/stream");
+    let mut all = follow(&site, &path, &chief).await;
+    let mut bobs = follow(&site, &path, &bob).await;
+    let id = site.wish(&alice).await;
+    assert_eq!(next_event(&mut all).await, "requested");
+    expect(&site.decide("approve", &id, &chief).await, 200, "");
+    assert_eq!(next_event(&mut all).await, "changed");
+    expect(&site.delete(&format!("{PATH}/{id}"), &alice).await, 204, "");
+    assert_eq!(next_event(&mut all).await, "gone");
+    expect(&site.post(PATH, &bob, wish("bob")).await, 201, "");
+    expect(&site.delete(&format!("{PATH}/{id}"), &bob).await, 404, "");
+    assert_eq!(next_event(&mut bobs).await, "requested");
 }

@@ -263,7 +263,7 @@ async fn a_request_with_a_key_is_done_once() {
 }
 
 /// The next event of a stream, without its data.
-async fn next_event(body: &mut Body) -> String {
+pub(super) async fn next_event(body: &mut Body) -> String {
     use http_body_util::BodyExt as _;
     let wait = std::time::Duration::from_secs(20);
     loop {
@@ -275,7 +275,7 @@ async fn next_event(body: &mut Body) -> String {
     }
 }
 
-async fn follow(site: &Site, path: &str, token: &str) -> Body {
+pub(super) async fn follow(site: &Site, path: &str, token: &str) -> Body {
     let mut asked = request(Method::GET, path, Some(token), None);
     asked.extensions_mut().insert(ConnectInfo(Peer::network("192.0.2.7:4711".parse().unwrap(), None)));
     let response = site.router.clone().oneshot(asked).await.unwrap();
