@@ -40,7 +40,7 @@ pub use jwt::{
 pub use logins::{Entry, LoginRefusal, Logins};
 pub use password::{PasswordError, PasswordHash, Passwords, hash_password};
 pub use rules::{
-    Considered, Decision, Denial, Effect, Facts, Grant, Hours, Refused, Requirement, Rule, Subject,
+    Considered, Decision, Denial, Effect, Facts, Grant, Hours, Refused, Requirement, Rule, Rules, Subject,
     TargetSelector, TicketIdPattern, decide, explain,
 };
 pub use seal::Seal;

@@ -36,7 +36,7 @@ pub(crate) struct Policy {
     pub(crate) kept_targets: BTreeSet<String>,
     /// Local users and their passwords.
     pub(crate) accounts: auth::Accounts,
-    pub(crate) rules: Vec<auth::Rule>,
+    pub(crate) rules: auth::Rules,
     pub(crate) viewer: ViewerSettings,
     /// TLS of the API; nothing without a certificate.
     pub(crate) https: Option<Arc<ServerConfig>>,

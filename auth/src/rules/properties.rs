@@ -118,6 +118,18 @@ proptest! {
     }
 
     #[test]
+    fn rules_that_are_found_by_name_decide_alike(facts in any_facts(), rules in rules(), no_groups: bool, no_tags: bool) {
+        let mut facts = facts;
+        if no_groups {
+            facts.groups.clear();
+        }
+        if no_tags {
+            facts.tags.clear();
+        }
+        prop_assert_eq!(Rules::new(rules.clone()).decide(&facts), decide(&facts, &rules));
+    }
+
+    #[test]
     fn a_deny_never_grants(facts in any_facts(), rules in rules(), mut added in any_rule()) {
         added.effect = Effect::Deny;
         let before = decide(&facts, &rules);

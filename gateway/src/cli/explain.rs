@@ -4,9 +4,7 @@ use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use passerelle_auth::{
-    Considered, Decision, Effect, Facts, Requirement, Rule, TicketContext, decide, explain,
-};
+use passerelle_auth::{Considered, Decision, Effect, Facts, Requirement, Rules, TicketContext, explain};
 use passerelle_config::Config;
 use passerelle_desktop::{Permission, Permissions};
 use serde_json::{Value, json};
@@ -62,8 +60,8 @@ struct Explanation<'a> {
 }
 
 impl<'a> Explanation<'a> {
-    fn new(facts: &'a Facts, rules: &'a [Rule]) -> Self {
-        let grant = match decide(facts, rules) {
+    fn new(facts: &'a Facts, rules: &'a Rules) -> Self {
+        let grant = match rules.decide(facts) {
             Decision::Granted(grant) | Decision::Missing { grant, .. } => Some(grant),
             Decision::Denied(_) => None,
         };
@@ -72,7 +70,7 @@ impl<'a> Explanation<'a> {
             permissions: grant.as_ref().map_or(Permissions::NONE, |grant| grant.permissions),
             requirements: grant.map(|grant| grant.requirements.into_iter().collect()).unwrap_or_default(),
             refused: access::admit(facts, rules, None).err(),
-            considered: explain(facts, rules),
+            considered: explain(facts, rules.all()),
         }
     }
 

@@ -31,10 +31,10 @@ impl NotAdmitted {
 /// The session must not begin.
 pub(crate) fn admit(
     facts: &auth::Facts,
-    rules: &[auth::Rule],
+    rules: &auth::Rules,
     limit: Option<Permissions>,
 ) -> Result<auth::Grant, NotAdmitted> {
-    let grant = auth::decide(facts, rules).narrowed(limit).granted()?;
+    let grant = rules.decide(facts).narrowed(limit).granted()?;
     if grant.requirements.contains(&auth::Requirement::Consent) {
         return Err(NotAdmitted::Consent);
     }
@@ -75,8 +75,8 @@ impl Asked<'_> {
 }
 
 /// The rules of the configuration, as they are decided with.
-pub(crate) fn rules(config: &Config) -> Vec<auth::Rule> {
-    config.rules.iter().map(rule).collect()
+pub(crate) fn rules(config: &Config) -> auth::Rules {
+    auth::Rules::new(config.rules.iter().map(rule).collect())
 }
 
 fn rule(rule: &config::Rule) -> auth::Rule {
@@ -167,7 +167,8 @@ mod tests {
 - { name: no, users: ['*'], targets: ['*'], effect: deny, permissions: [usb] }
 ",
         );
-        let [all, no] = &rules(&config)[..] else { panic!() };
+        let rules = rules(&config);
+        let [all, no] = rules.all() else { panic!() };
         let identity = |name: &str| auth::Subject::Identity(name.to_owned());
         let subjects = [auth::Subject::Group("helpdesk".into()), identity("alice"), auth::Subject::Anyone];
         assert_eq!(all.subjects, subjects);
@@ -228,7 +229,7 @@ mod tests {
         assert!(matches!(error, NotAdmitted::Consent));
         assert_eq!(error.missing(), [auth::Requirement::Consent]);
         assert_eq!(
-            auth::decide(&asked.facts(&config), &rules(&config)).granted().unwrap().requirements,
+            rules(&config).decide(&asked.facts(&config)).granted().unwrap().requirements,
             BTreeSet::from([auth::Requirement::Consent])
         );
     }
