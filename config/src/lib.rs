@@ -11,6 +11,7 @@ mod errors;
 mod fragments;
 mod load;
 mod meaning;
+mod named;
 mod places;
 mod report;
 mod resolver;
@@ -23,6 +24,7 @@ mod values;
 
 pub use errors::{ConfigErrors, Problem};
 pub use load::Loaded;
+pub use named::{HasName, Named};
 pub use passerelle_desktop::{Permission, Permissions};
 pub use places::Places;
 pub use resolver::{FileError, FragmentFile, Resolver, SystemResolver};

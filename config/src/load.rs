@@ -8,9 +8,10 @@ use crate::errors::{ConfigErrors, Problem};
 use crate::fragments::Fragments;
 use crate::report::Report;
 use crate::resolver::{FragmentFile, Resolver, SystemResolver, WithoutSecrets};
+use crate::schema::SCHEMA;
 use crate::sections::{Config, Target};
 use crate::shape::Shape;
-use crate::{meaning, schema, tree};
+use crate::{meaning, tree};
 
 /// A configuration that can be used.
 #[derive(Clone, Debug)]
@@ -77,13 +78,13 @@ fn check(
     report: &mut Report,
 ) -> Option<(Config, Vec<FragmentFile>)> {
     let root = tree::parse(text, report)?;
-    let schema = schema();
+    let schema = &*SCHEMA;
     let base = Path::new(source_name).parent().unwrap_or(Path::new(""));
-    let json = Shape::new(&schema, base, resolver, report).check(&root, &schema, "");
+    let json = Shape::new(schema, base, resolver, report).check(&root, schema, "");
     let mut fragments = match (root.get("targets_dir"), json.get("targets_dir").and_then(Json::as_str)) {
         (Some(node), Some(directory)) => {
             let targets = schema.pointer("/properties/targets").unwrap_or(&Json::Null);
-            Fragments::read(Path::new(directory), node.at, (&schema, targets), resolver, report)
+            Fragments::read(Path::new(directory), node.at, (schema, targets), resolver, report)
         }
         _ => Fragments::default(),
     };

@@ -64,13 +64,9 @@ impl Policy {
         pepper: Arc<auth::Pepper>,
         passwords: &auth::Passwords,
     ) -> Result<Self, PolicyError> {
-        let mut kept_targets = BTreeSet::new();
-        for target in kept {
-            if config.target(&target.name).is_none() {
-                kept_targets.insert(target.name.clone());
-                config.targets.push(target);
-            }
-        }
+        let kept: Vec<_> = kept.into_iter().filter(|target| config.target(&target.name).is_none()).collect();
+        let kept_targets = kept.iter().map(|target| target.name.clone()).collect();
+        config.targets.extend(kept);
         let certificate = match &config.tls {
             None => None,
             Some(config::Tls::SelfSigned) => Some(tls::self_signed(&config.data_dir)?),
@@ -94,7 +90,7 @@ impl Policy {
                 tls: certificate.map(|certificate| certificate.server),
                 encrypted: false,
             },
-            roots: config.targets.iter().filter_map(own_roots).collect(),
+            roots: config.targets.iter().filter_map(|target| own_roots(target)).collect(),
             system_roots,
             accounts,
             issuers,

@@ -168,8 +168,9 @@ fn parse(name: &str, description: &Value) -> Result<Target, TargetError> {
     let file = json!({ "listen": { "vnc": "127.0.0.1:0" }, "targets": [keys] });
     let text = Zeroizing::new(file.to_string());
     match Config::parse(&text, "target", &Nothing) {
-        Ok(mut loaded) => {
-            loaded.config.targets.pop().ok_or_else(|| TargetError::Wrong("no target".to_owned()))
+        Ok(loaded) => {
+            let target = loaded.config.targets.first().map(|target| Target::clone(target));
+            target.ok_or_else(|| TargetError::Wrong("no target".to_owned()))
         }
         Err(errors) => {
             let said = errors.errors.iter().map(|problem| {

@@ -1,6 +1,7 @@
 //! The whole file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use super::{
     Api, Approvals, Issuer, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Store, Target,
     Tickets, Tls, User, ViewerSecurity, Vnc,
 };
+use crate::named::Named;
 use crate::values::{FilePath, ListenAddresses, Name, Secret};
 
 /// Passerelle's configuration.
@@ -46,13 +48,13 @@ pub struct Config {
     pub rdp: Rdp,
     /// The technicians.
     #[serde(default)]
-    pub users: Vec<User>,
+    pub users: Named<User>,
     /// Identity providers whose tokens technicians may log in with.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
     /// The machines that technicians are let through to.
     #[serde(default)]
-    pub targets: Vec<Target>,
+    pub targets: Named<Target>,
     /// Directory of further targets: every `*.yaml` in it holds a list of them, as in `targets`. A running
     /// gateway watches it.
     #[serde(default)]
@@ -98,12 +100,12 @@ pub struct Config {
 impl Config {
     /// The user of that name.
     pub fn user(&self, name: &str) -> Option<&User> {
-        self.users.iter().find(|user| user.name == name)
+        self.users.find(name).map(AsRef::as_ref)
     }
 
     /// The target of that name.
-    pub fn target(&self, name: &str) -> Option<&Target> {
-        self.targets.iter().find(|target| target.name == name)
+    pub fn target(&self, name: &str) -> Option<&Arc<Target>> {
+        self.targets.find(name)
     }
 
     /// Security types to offer to VNC viewers, in order.

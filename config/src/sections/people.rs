@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::named::HasName;
 use crate::values::{Name, Secret};
 
 /// A technician.
@@ -23,4 +24,10 @@ pub struct User {
     /// password.
     #[serde(default)]
     pub totp: Option<Secret>,
+}
+
+impl HasName for User {
+    fn name(&self) -> &str {
+        &self.name
+    }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RdpSecurity;
+use crate::named::HasName;
 use crate::values::{CertificateFile, Fingerprint, HostPort, Line, MacAddress, Name, Secret};
 
 /// A machine that technicians are let through to.
@@ -44,6 +45,12 @@ pub struct Target {
     /// The hardware address that wakes it over the network (Wake-on-LAN).
     #[serde(default)]
     pub wake_on_lan: Option<MacAddress>,
+}
+
+impl HasName for Target {
+    fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl Target {

@@ -27,7 +27,7 @@ pub(crate) enum PeopleError {
 /// # Errors
 /// See [`PeopleError`].
 pub(crate) fn accounts(config: &Config) -> Result<Vec<auth::Account>, PeopleError> {
-    config.users.iter().map(account).collect()
+    config.users.iter().map(|user| account(user)).collect()
 }
 
 fn account(user: &config::User) -> Result<auth::Account, PeopleError> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use passerelle_auth::{Entry, Grant, LoginRefusal, Requirement};
@@ -29,7 +30,7 @@ pub(super) fn authorize(
     entry: &Entry,
     protocol: Protocol,
     peer: SocketAddr,
-) -> Result<(Target, Grant), String> {
+) -> Result<(Arc<Target>, Grant), String> {
     let technician = &entry.identity.technician;
     allowed(policy, entry, protocol, peer).map_err(|why| {
         tracing::info!(technician, target = entry.target, %why, "not allowed");
@@ -71,7 +72,7 @@ fn allowed(
     entry: &Entry,
     protocol: Protocol,
     peer: SocketAddr,
-) -> Result<(Target, Grant), NotAllowed> {
+) -> Result<(Arc<Target>, Grant), NotAllowed> {
     let target = policy.config.target(&entry.target).ok_or(NotAllowed::Target)?;
     if target.protocol != protocol {
         return Err(NotAllowed::Protocol(target.protocol));

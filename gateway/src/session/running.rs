@@ -24,7 +24,7 @@ use crate::{ambient, relay};
 /// Somebody who may have a session.
 pub(crate) struct Admitted {
     pub(crate) entry: auth::Entry,
-    pub(crate) target: config::Target,
+    pub(crate) target: Arc<config::Target>,
     pub(crate) grant: Grant,
     pub(crate) protocol: &'static str,
     pub(crate) viewer_security: &'static str,
@@ -35,7 +35,7 @@ pub(crate) struct Admitted {
 pub(crate) struct Running {
     gateway: Arc<Gateway>,
     policy: Arc<Policy>,
-    target: config::Target,
+    target: Arc<config::Target>,
     registered: Registered,
     observer: Observer,
 }
