@@ -54,24 +54,35 @@ impl Part {
     /// # Errors
     /// As [`limit`](Self::limit). A cursor that is no element's any more is an error too.
     pub(super) fn of<T>(&self, all: Vec<T>, key: impl Fn(&T) -> String) -> Result<Page<T>, Problem> {
-        let limit = self.limit()?;
         let start = match self.cursor() {
             None => 0,
             Some(cursor) => match all.iter().position(|element| key(element) == cursor) {
                 Some(position) => position + 1,
-                None => {
-                    return Err(Problem::unprocessable(
-                        "cursor",
-                        "the list changed; begin again without cursor",
-                    ));
-                }
+                None => return Err(stale_cursor()),
             },
         };
-        let more = all.len() > start + limit;
-        let items: Vec<T> = all.into_iter().skip(start).take(limit).collect();
+        self.first(all.into_iter().skip(start), key)
+    }
+
+    /// The part with which `rest` begins: what comes behind the cursor. Of the others only one is looked at.
+    ///
+    /// # Errors
+    /// As [`limit`](Self::limit).
+    pub(super) fn first<T>(
+        &self,
+        mut rest: impl Iterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> Result<Page<T>, Problem> {
+        let items: Vec<T> = rest.by_ref().take(self.limit()?).collect();
+        let more = rest.next().is_some();
         let next = items.last().filter(|_| more).map(key);
         Ok(Page { items, next })
     }
+}
+
+/// What to say about a cursor that is no element's any more.
+pub(super) fn stale_cursor() -> Problem {
+    Problem::unprocessable("cursor", "the list changed; begin again without cursor")
 }
 
 #[cfg(test)]

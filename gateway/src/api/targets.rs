@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::page::{Page, Part};
+use super::page::{Page, Part, stale_cursor};
 use super::principal::Principal;
 use super::problem::Problem;
 use crate::ambient;
@@ -104,14 +104,23 @@ async fn list(
     Query(part): Query<Part>,
 ) -> Result<Json<Page<Target>>, Problem> {
     let policy = gateway.policy();
-    let fits = |target: &&Configured| {
+    let fits = |target: &&Arc<Configured>| {
         filter.tag.as_ref().is_none_or(|tag| target.tags.contains(tag))
             && filter.protocol.as_ref().is_none_or(|protocol| *protocol == target.protocol.name())
             && visible(&policy, &principal, target)
     };
-    let targets =
-        policy.config.targets.iter().filter(fits).map(|target| Target::of(target, &policy)).collect();
-    Ok(Json(part.of(targets, |target: &Target| target.name.clone())?))
+    // There may be thousands, of which each costs a decision.
+    let targets = &policy.config.targets;
+    let behind = match part.cursor() {
+        None => 0,
+        Some(cursor) => {
+            let last =
+                targets.place(cursor).filter(|place| targets.get(*place).is_some_and(|last| fits(&last)));
+            last.ok_or_else(stale_cursor)? + 1
+        }
+    };
+    let rest = targets.iter().skip(behind).filter(fits).map(|target| Target::of(target, &policy));
+    Ok(Json(part.first(rest, |target| target.name.clone())?))
 }
 
 /// Show a target. One that is kept in the store has an `etag`.
