@@ -7,6 +7,7 @@ mod api;
 mod faults;
 mod harness;
 mod hostile;
+mod identities;
 mod logins;
 mod pairs;
 mod peers;
