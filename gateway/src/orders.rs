@@ -1,19 +1,21 @@
 //! What people see of running sessions and order them to do, on whichever node they run.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use passerelle_auth::{Revocation, Session, SessionId, StoreError};
+use passerelle_auth::{Revocation, Session, SessionId, StoreError, Timestamp};
 use passerelle_desktop::{Permission, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::ambient;
 use crate::gateway::{Gateway, parse_permissions};
-use crate::session::{CloseReason, View};
+use crate::session::{CloseReason, Phase, View};
 
 /// A running session.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,7 +24,51 @@ pub(crate) enum Located {
     /// It runs on this node, which carries out orders at once.
     Here(View),
     /// It runs on another node, which learns of orders within moments.
-    Elsewhere(Session),
+    Elsewhere(Elsewhere),
+}
+
+/// A session of another node, as far as the store knows it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Elsewhere {
+    /// The session's identifier, which is also its recording's.
+    #[schema(value_type = String)]
+    pub(crate) id: SessionId,
+    /// The node on which it runs.
+    pub(crate) node: String,
+    /// Who helps.
+    pub(crate) technician: String,
+    /// The name of the machine that is helped.
+    pub(crate) target: String,
+    /// The protocol of both legs.
+    pub(crate) protocol: String,
+    /// Where the technician's client connects from.
+    #[schema(value_type = String)]
+    pub(crate) address: IpAddr,
+    /// When the technician was admitted.
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) started: Timestamp,
+    /// How long it has lasted.
+    pub(crate) seconds: u64,
+    /// Only there when somebody has ended the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) phase: Option<Phase>,
+}
+
+impl Elsewhere {
+    fn new(session: Session, now: Timestamp) -> Self {
+        let Session { id, node, technician, target, protocol, address, started_at, revoked } = session;
+        let (seconds, phase) = (now.since(started_at).as_secs(), revoked.map(|_| Phase::Ending));
+        Self { id, node, technician, target, protocol, address, started: started_at, seconds, phase }
+    }
+}
+
+/// The running sessions.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    /// Oldest first.
+    pub(crate) all: Vec<Located>,
+    /// Why those of other nodes are not among them.
+    pub(crate) missing: Option<StoreError>,
 }
 
 impl Located {
@@ -50,20 +96,7 @@ impl Located {
 
 impl PartialSchema for Located {
     fn schema() -> RefOr<Schema> {
-        let text =
-            |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
-        let elsewhere = ObjectBuilder::new()
-            .description(Some("A session of another node"))
-            .property("id", text("Its name"))
-            .property("node", text("The node on which it runs"))
-            .property("technician", text("Who helps"))
-            .property("target", text("The name of the machine that is helped"))
-            .property("protocol", text("The protocol of both legs"))
-            .property("address", text("Where the technician's client connects from"))
-            .property("started_at", text("When the technician was admitted"))
-            .required("id")
-            .required("node");
-        AnyOfBuilder::new().item(View::schema()).item(elsewhere).into()
+        AnyOfBuilder::new().item(View::schema()).item(Elsewhere::schema()).into()
     }
 }
 
@@ -74,6 +107,7 @@ impl ToSchema for Located {
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         View::schemas(schemas);
+        Elsewhere::schemas(schemas);
     }
 }
 
@@ -100,20 +134,25 @@ pub(crate) enum KillError {
 }
 
 impl Gateway {
-    /// The running sessions of every node, oldest first. When the store does not answer, only this node's.
-    pub(crate) async fn sessions(&self) -> Vec<Located> {
+    /// The running sessions of every node. When the store does not answer, only this node's.
+    pub(crate) async fn sessions(&self) -> Sessions {
         let now = ambient::now();
         let mut all: Vec<_> =
             self.registry.all().iter().map(|entry| Located::Here(entry.view(now))).collect();
-        match self.store.sessions(now).await {
+        let missing = match self.store.sessions(now).await {
             Ok(sessions) => {
-                let others = sessions.into_iter().filter(|session| session.node != self.node);
-                all.extend(others.map(Located::Elsewhere));
+                let here: BTreeSet<_> = all.iter().map(Located::id).collect();
+                let others = sessions.into_iter().filter(|session| !here.contains(&session.id));
+                all.extend(others.map(|session| Located::Elsewhere(Elsewhere::new(session, now))));
+                None
             }
-            Err(error) => tracing::warn!(%error, "sessions of other nodes are not known"),
-        }
+            Err(error) => {
+                tracing::warn!(%error, "sessions of other nodes are not known");
+                Some(error)
+            }
+        };
         all.sort_by_key(Located::id);
-        all
+        Sessions { all, missing }
     }
 
     /// One session.
@@ -131,8 +170,8 @@ impl Gateway {
     /// Ends a session. Nothing when there is none of this name.
     ///
     /// # Errors
-    /// The order could not be written down, or did not reach the store. A session of this node is ended
-    /// all the same.
+    /// The order could not be written down; a session of this node is ended all the same. Or it is another
+    /// node's session, and the store does not answer.
     pub(crate) async fn kill(
         &self,
         id: &str,
@@ -149,7 +188,10 @@ impl Gateway {
         if let Some(entry) = self.registry.find(id) {
             entry.stop(CloseReason::Killed { by: by.to_owned(), why: why.clone() });
             self.audit.append(order(entry.facts.event(AuditKind::SessionKilled))).await?;
-            self.store.revoke(id, &revocation, now).await?;
+            // It ends here and now; the store learns it for the case that the lease is asked about meanwhile.
+            if let Err(error) = self.store.revoke(id, &revocation, now).await {
+                tracing::warn!(%error, session = %id, "the store was not told that a session was ended");
+            }
             return Ok(Some(Located::Here(entry.view(now))));
         }
         let Some(session) = self.elsewhere(id).await? else { return Ok(None) };
@@ -163,8 +205,8 @@ impl Gateway {
     /// Another node gives its session no more than the rules grant there, whatever was asked.
     ///
     /// # Errors
-    /// The rules do not grant that much, or the change could not be written down; then nothing changes. If
-    /// the store is not reached, a session of this node is changed all the same.
+    /// The rules do not grant that much, the change could not be written down, or it is another node's session
+    /// and the store does not answer; then nothing changes.
     pub(crate) async fn set_permissions(
         &self,
         id: &str,
@@ -183,7 +225,9 @@ impl Gateway {
             }
             self.audit.append(order(entry.facts.event(AuditKind::PermissionChanged))).await?;
             entry.permit(permissions).await;
-            self.store.set_permissions(id, permissions, now).await?;
+            if let Err(error) = self.store.set_permissions(id, permissions, now).await {
+                tracing::warn!(%error, session = %id, "the store was not told of changed permissions");
+            }
             return Ok(Some(Located::Here(entry.view(now))));
         }
         let Some(session) = self.elsewhere(id).await? else { return Ok(None) };
@@ -192,14 +236,16 @@ impl Gateway {
         Ok(live.then_some(Located::Elsewhere(session)))
     }
 
-    /// A session of another node.
-    async fn elsewhere(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let sessions = self.store.sessions(ambient::now()).await?;
-        Ok(sessions.into_iter().find(|session| session.id == id && session.node != self.node))
+    /// A session that does not run here.
+    async fn elsewhere(&self, id: SessionId) -> Result<Option<Elsewhere>, StoreError> {
+        let now = ambient::now();
+        let mut sessions = self.store.sessions(now).await?.into_iter();
+        let found = sessions.find(|session| session.id == id);
+        Ok(found.map(|session| Elsewhere::new(session, now)))
     }
 }
 
-fn event_of(session: &Session, kind: AuditKind) -> AuditEvent {
+fn event_of(session: &Elsewhere, kind: AuditKind) -> AuditEvent {
     AuditEvent::new(kind)
         .session(session.id.to_string())
         .technician(&session.technician)

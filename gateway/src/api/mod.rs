@@ -48,7 +48,7 @@ pub(crate) use rate::Rates;
 pub(crate) use rdp_files::{RdpFileAnswer, RdpFileRequest};
 pub(crate) use recordings::RecordingAccess;
 pub(crate) use server::{Peer, Server};
-pub(crate) use sessions::{KillRequest, PermissionsRequest};
+pub(crate) use sessions::{KillRequest, PermissionsRequest, SessionPage};
 pub(crate) use tickets::{TicketAnswer, TicketRequest};
 pub(crate) use tokens::{SERVICE, hash, mint};
 

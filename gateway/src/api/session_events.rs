@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 
 use super::principal::Principal;
 use crate::gateway::Gateway;
+use crate::orders::{Located, Sessions};
 
 /// How often sessions are looked at.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -38,11 +39,19 @@ async fn stream(
 struct Following {
     gateway: Arc<Gateway>,
     principal: Principal,
-    /// What can change of a session, and the session as it was last told.
-    known: BTreeMap<String, (String, String)>,
+    known: BTreeMap<String, Known>,
     /// What is to be told, the last first.
     ready: Vec<Event>,
     first: bool,
+}
+
+/// A session that was told of.
+struct Known {
+    /// What can change of it.
+    state: String,
+    /// The session as it was last told.
+    text: String,
+    here: bool,
 }
 
 impl Following {
@@ -61,7 +70,8 @@ impl Following {
     async fn look(&mut self) {
         let mut gone = std::mem::take(&mut self.known);
         let event = |kind: &str, session: &str| Event::default().event(kind).data(session);
-        for session in self.gateway.sessions().await {
+        let Sessions { all, missing } = self.gateway.sessions().await;
+        for session in all {
             if !self.principal.sees(session.technician()) {
                 continue;
             }
@@ -70,12 +80,16 @@ impl Following {
             let state = format!("{} {}", json["phase"], json["permissions"]);
             match gone.remove(&id) {
                 None => self.ready.push(event("started", &text)),
-                Some((before, _)) if before != state => self.ready.push(event("changed", &text)),
+                Some(before) if before.state != state => self.ready.push(event("changed", &text)),
                 Some(_) => {}
             }
-            self.known.insert(id, (state, text));
+            self.known.insert(id, Known { state, text, here: matches!(session, Located::Here(_)) });
         }
-        self.ready.extend(gone.values().map(|(_, text)| event("ended", text)));
+        if missing.is_some() {
+            // What other nodes do is not known; nothing says that their sessions have ended.
+            self.known.extend(gone.extract_if(.., |_, known| !known.here));
+        }
+        self.ready.extend(gone.values().map(|known| event("ended", &known.text)));
         self.ready.reverse();
     }
 }

@@ -13,7 +13,7 @@ use super::page::{Page, Part};
 use super::principal::Principal;
 use super::problem::Problem;
 use crate::gateway::Gateway;
-use crate::orders::{KillError, Located, PermissionsError};
+use crate::orders::{KillError, Located, PermissionsError, Sessions};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
     OpenApiRouter::new()
@@ -49,22 +49,34 @@ pub(crate) struct PermissionsRequest {
     pub(crate) permissions: Vec<String>,
 }
 
+/// A part of the running sessions.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SessionPage {
+    #[serde(flatten)]
+    pub(crate) page: Page<Located>,
+    /// Why sessions of other nodes are not among them; absent when they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) incomplete: Option<String>,
+}
+
 /// List running sessions, on whichever node, oldest first. Technicians see their own.
 #[utoipa::path(get, path = "/sessions", tag = "sessions", params(Filter, Part),
-    responses((status = 200, description = "The sessions", body = Page<Located>)))]
+    responses((status = 200, description = "The sessions", body = SessionPage)))]
 async fn list(
     State(gateway): State<Arc<Gateway>>,
     principal: Principal,
     Query(filter): Query<Filter>,
     Query(part): Query<Part>,
-) -> Result<Json<Page<Located>>, Problem> {
-    let mut sessions = gateway.sessions().await;
+) -> Result<Json<SessionPage>, Problem> {
+    let Sessions { all: mut sessions, missing } = gateway.sessions().await;
     sessions.retain(|session| {
         principal.sees(session.technician())
             && filter.technician.as_ref().is_none_or(|name| name == session.technician())
             && filter.target.as_ref().is_none_or(|name| name == session.target())
     });
-    Ok(Json(part.of(sessions, |session| session.id().to_string())?))
+    let page = part.of(sessions, |session| session.id().to_string())?;
+    let incomplete = missing.map(|error| format!("sessions of other nodes are not known: {error}"));
+    Ok(Json(SessionPage { page, incomplete }))
 }
 
 /// Show a session.

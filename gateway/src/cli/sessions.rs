@@ -1,5 +1,6 @@
 //! `passerelle sessions`.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,9 +11,9 @@ use passerelle_desktop::{Permission, Permissions};
 use serde::Serialize;
 
 use super::{CliError, Json, SessionsCommand, Table, bytes, duration, print_json, print_line};
-use crate::api::{KillRequest, MOST, Page, PermissionsRequest};
+use crate::api::{KillRequest, MOST, PermissionsRequest, SessionPage};
 use crate::control;
-use crate::orders::Located;
+use crate::orders::{Elsewhere, Located};
 use crate::session::{Phase, View};
 
 /// The body of a request that has none.
@@ -23,7 +24,10 @@ pub(crate) async fn run(command: SessionsCommand, config: &Path) -> Result<ExitC
     let socket = Places::load(config)?.control;
     match command {
         SessionsCommand::List(output) => {
-            let sessions = every(&socket).await?;
+            let (sessions, incomplete) = every(&socket).await?;
+            if let Some(why) = incomplete {
+                writeln!(io::stderr(), "warning: {why}")?;
+            }
             if output.json {
                 print_json(&sessions)?;
             } else {
@@ -80,16 +84,16 @@ async fn call<A: serde::de::DeserializeOwned>(
     control::call(socket, method, path, body).await.map_err(CliError::new)
 }
 
-/// The running sessions of all nodes.
-async fn every(socket: &Path) -> Result<Vec<Located>, CliError> {
+/// The running sessions of all nodes, and why some are missing if they are.
+async fn every(socket: &Path) -> Result<(Vec<Located>, Option<String>), CliError> {
     let mut sessions = Vec::new();
     let mut path = format!("/sessions?limit={MOST}");
     loop {
-        let page: Page<Located> = call(socket, Method::GET, &path, NOTHING).await?;
+        let SessionPage { page, incomplete } = call(socket, Method::GET, &path, NOTHING).await?;
         sessions.extend(page.items);
         match page.next {
             Some(cursor) => path = format!("/sessions?limit={MOST}&cursor={cursor}"),
-            None => return Ok(sessions),
+            None => return Ok((sessions, incomplete)),
         }
     }
 }
@@ -109,11 +113,13 @@ fn table(sessions: &[Located]) -> String {
     if sessions.is_empty() {
         return "No session is running.".to_owned();
     }
-    let mut table = Table::new(&["SESSION", "TECHNICIAN", "TARGET", "FROM", "TIME", "RECEIVED", "STATE"]);
+    let mut table =
+        Table::new(&["SESSION", "NODE", "TECHNICIAN", "TARGET", "FROM", "TIME", "RECEIVED", "STATE"]);
     for session in sessions {
         table.row(match session {
             Located::Here(View { facts, phase, seconds, bytes_from_target, .. }) => [
                 facts.id.to_string(),
+                facts.node.clone(),
                 facts.technician.clone(),
                 facts.target.clone(),
                 facts.address.ip().to_string(),
@@ -121,14 +127,17 @@ fn table(sessions: &[Located]) -> String {
                 bytes(*bytes_from_target),
                 state(*phase).to_owned(),
             ],
-            Located::Elsewhere(session) => [
-                session.id.to_string(),
-                session.technician.clone(),
-                session.target.clone(),
-                session.address.to_string(),
+            Located::Elsewhere(Elsewhere {
+                id, node, technician, target, address, seconds, phase, ..
+            }) => [
+                id.to_string(),
+                node.clone(),
+                technician.clone(),
+                target.clone(),
+                address.to_string(),
+                duration(Duration::from_secs(*seconds)),
                 "-".to_owned(),
-                "-".to_owned(),
-                format!("on node {}", session.node),
+                phase.map_or("-", state).to_owned(),
             ],
         });
     }
@@ -144,6 +153,7 @@ fn show(view: &View, output: Json) -> Result<(), CliError> {
     let mut table = Table::new(&["SESSION", ""]);
     for (what, value) in [
         ("id", facts.id.to_string()),
+        ("node", facts.node.clone()),
         ("technician", facts.technician.clone()),
         ("target", facts.target.clone()),
         ("protocol", facts.protocol.clone()),

@@ -106,7 +106,7 @@ pub(super) async fn secret_refused(
         gateway.metrics.login(security, "locked");
         note_stranger(gateway, event, refusal);
     } else {
-        gateway.metrics.login(security, "refused");
+        gateway.metrics.login(security, if refusal.is_failure() { "failed" } else { "refused" });
         gateway.audit.note(event);
     }
     tokio::time::sleep(REFUSAL_DELAY).await;

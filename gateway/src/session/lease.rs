@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use passerelle_auth::{Lease, LeaseRequest, Renewal, Revocation, SessionLimits, StoreError, StoreEvent};
+use passerelle_desktop::Permissions;
+use passerelle_recorder::audit::{AuditKind, Outcome};
+use serde_json::json;
 use tokio::time::MissedTickBehavior;
 
 use super::{CloseReason, Entry, Facts};
@@ -24,10 +27,10 @@ const RENEWED_TOGETHER: usize = 64;
 const PURGE: Duration = Duration::from_secs(60);
 
 /// What a session asks of the store.
-pub(crate) fn request(facts: &Facts, node: &str, limits: SessionLimits) -> LeaseRequest {
+pub(crate) fn request(facts: &Facts, limits: SessionLimits) -> LeaseRequest {
     LeaseRequest {
         session: facts.id,
-        node: node.to_owned(),
+        node: facts.node.clone(),
         technician: facts.technician.clone(),
         target: facts.target.clone(),
         protocol: facts.protocol.clone(),
@@ -60,7 +63,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
                 }
                 Some(StoreEvent::PermissionsAsked { session, permissions }) => {
                     if let Some(entry) = gateway.registry.find(session) {
-                        entry.apply(permissions);
+                        permitted(&gateway, &entry, permissions);
                     }
                 }
                 // Who keeps what the store says for a while watches by itself.
@@ -105,11 +108,11 @@ async fn ask(gateway: &Gateway, entry: &Entry) -> Result<(), StoreError> {
     let now = ambient::now();
     match gateway.store.renew(entry.facts.id, entry.fence(), TTL, now).await? {
         Renewal::Renewed { revoked: Some(revocation), .. } => revoked(entry, revocation),
-        Renewal::Renewed { permissions: Some(asked), .. } => entry.apply(asked),
+        Renewal::Renewed { permissions: Some(asked), .. } => permitted(gateway, entry, asked),
         Renewal::Renewed { .. } => {}
         Renewal::Lost => {
             let limits = gateway.policy().session_limits();
-            match gateway.store.lease(&request(&entry.facts, &gateway.node, limits), now).await? {
+            match gateway.store.lease(&request(&entry.facts, limits), now).await? {
                 Lease::Leased { fence } => entry.set_fence(fence),
                 Lease::Refused { limit, allowed, .. } => {
                     let error = format!("it ran out and there are now more than {allowed} {limit}");
@@ -120,6 +123,14 @@ async fn ask(gateway: &Gateway, entry: &Entry) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Follows what was asked for through the store. The node where it was asked has written down by whom.
+fn permitted(gateway: &Gateway, entry: &Entry, asked: Permissions) {
+    if let Some(permissions) = entry.apply(asked) {
+        let event = entry.facts.event(AuditKind::PermissionChanged).outcome(Outcome::Success);
+        gateway.audit.note(event.detail("by", "another node").detail("permissions", json!(permissions)));
+    }
 }
 
 fn revoked(entry: &Entry, revocation: Revocation) {

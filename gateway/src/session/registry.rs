@@ -38,6 +38,8 @@ pub(crate) struct Facts {
     /// The session's identifier, which is also its recording's.
     #[schema(value_type = String)]
     pub(crate) id: SessionId,
+    /// The node on which it runs.
+    pub(crate) node: String,
     /// Who helps.
     pub(crate) technician: String,
     /// The name of the machine that is helped.
@@ -179,13 +181,14 @@ impl Entry {
     /// Applies the permissions that were asked for through the store, as far as the rules grant them.
     ///
     /// Only when they are others than the store last told: what was changed here since then holds until
-    /// somebody asks anew.
-    pub(crate) fn apply(&self, asked: Permissions) {
+    /// somebody asks anew. The answer is what holds from now on, if it is something else than before.
+    pub(crate) fn apply(&self, asked: Permissions) -> Option<Permissions> {
         let mut known = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known != Some(asked) {
-            *known = Some(asked);
-            self.permissions.send_replace(asked.intersection(self.granted));
+        if known.replace(asked) == Some(asked) {
+            return None;
         }
+        let permissions = asked.intersection(self.granted);
+        (self.permissions.send_replace(permissions) != permissions).then_some(permissions)
     }
 
     /// What is shown to people and programs.
@@ -267,6 +270,7 @@ mod tests {
     fn entry() -> Entry {
         let facts = Facts {
             id: SessionId::from_bytes([1; 16]),
+            node: "local".into(),
             technician: "alice".into(),
             target: "front-desk".into(),
             protocol: "vnc".into(),
@@ -294,15 +298,16 @@ mod tests {
         let view = Permissions::NONE.with(Permission::View);
         let granted = view.with(Permission::Pointer);
         let entry = Entry { granted, ..entry() };
-        entry.apply(granted.with(Permission::Keyboard));
+        assert_eq!(entry.apply(granted.with(Permission::Keyboard)), Some(granted));
+        assert_eq!(entry.apply(granted), None, "that is what holds already");
         assert_eq!(*entry.permissions.borrow(), granted);
-        entry.apply(view);
+        assert_eq!(entry.apply(view), Some(view));
         assert_eq!(*entry.permissions.borrow(), view);
         // Changed here, while the store still tells of what was asked before.
         entry.permissions.send_replace(Permissions::NONE);
-        entry.apply(view);
+        assert_eq!(entry.apply(view), None);
         assert_eq!(*entry.permissions.borrow(), Permissions::NONE);
-        entry.apply(granted);
+        assert_eq!(entry.apply(granted), Some(granted));
         assert_eq!(*entry.permissions.borrow(), granted);
     }
 

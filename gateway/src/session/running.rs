@@ -56,6 +56,7 @@ impl Running {
         let wanted = recording_policy(&policy.config, &grant);
         let mut facts = Facts {
             id: SessionId::new(now, &mut ambient::random),
+            node: gateway.node.clone(),
             technician: entry.identity.technician.clone(),
             target: target.name.clone(),
             protocol: protocol.to_owned(),
@@ -70,7 +71,7 @@ impl Running {
         let refused = |message: &str| {
             facts_event(&facts, AuditKind::LoginRefused).outcome(Outcome::Refused).message(message)
         };
-        let request = lease::request(&facts, &gateway.node, policy.session_limits());
+        let request = lease::request(&facts, policy.session_limits());
         let fence = match gateway.store.lease(&request, now).await {
             Ok(Lease::Leased { fence }) => fence,
             Ok(Lease::Refused { limit, allowed, .. }) => {

@@ -45,6 +45,7 @@ async fn tickets_are_for_oneself_unless_one_is_trusted() {
 fn session(site: &Site, number: u8, technician: &str) -> Registered {
     let facts = Facts {
         id: SessionId::from_bytes([number; 16]),
+        node: site.gateway.node.clone(),
         technician: technician.into(),
         target: "desk".into(),
         protocol: "vnc".into(),
