@@ -306,6 +306,12 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
         ("limits.idle", limits.idle, second, HumanDuration::from_secs(7 * 24 * 60 * 60)),
         ("limits.session", limits.session, second, HumanDuration::from_secs(30 * 24 * 60 * 60)),
         ("limits.handshake", limits.handshake, second, HumanDuration::from_secs(5 * 60)),
+        (
+            "limits.drain_delay",
+            limits.drain_delay,
+            HumanDuration::from_secs(0),
+            HumanDuration::from_secs(60 * 60),
+        ),
         ("limits.drain", limits.drain, HumanDuration::from_secs(0), day),
         ("limits.store_grace", limits.store_grace, second, HumanDuration::from_secs(30 * 24 * 60 * 60)),
         ("tickets.life", config.tickets.life, second, day),

@@ -71,6 +71,7 @@ pub(crate) struct Metrics {
     approvals: Family<Approval, Counter>,
     requests: Family<Request, Counter>,
     waiting: Gauge,
+    store: Gauge,
 }
 
 /// What a session adds to while it runs.
@@ -92,6 +93,7 @@ impl Metrics {
             approvals: Family::default(),
             requests: Family::default(),
             waiting: Gauge::default(),
+            store: Gauge::default(),
             names: Names::default(),
         };
         names.register("sessions", "Sessions that run on this node", metrics.sessions.clone());
@@ -107,6 +109,7 @@ impl Metrics {
         names.register("approvals", "What became of approvals on this node", metrics.approvals.clone());
         names.register("http_requests", "Requests to the API", metrics.requests.clone());
         names.register("pre_auth_connections", "Connections that are not logged in", metrics.waiting.clone());
+        names.register("store_up", "1 while the store answers, 0 while it does not", metrics.store.clone());
         Self { names, ..metrics }
     }
 
@@ -126,6 +129,11 @@ impl Metrics {
     /// Somebody asked for an approval or decided about one, or it was used.
     pub(crate) fn approval(&self, outcome: &'static str) {
         self.approvals.get_or_create(&Approval { outcome }).inc();
+    }
+
+    /// Whether the store answers.
+    pub(crate) fn store(&self, answers: bool) {
+        self.store.set(answers.into());
     }
 
     /// Where a session of this protocol counts its bytes.
@@ -171,6 +179,7 @@ mod tests {
     fn counters_are_written_as_prometheus_reads_them() {
         let metrics = Metrics::new();
         metrics.login("api", "refused");
+        metrics.store(true);
         metrics.traffic("vnc").from_target.inc_by(17);
         metrics.session_ended("vnc", "closed", 61);
         let text = metrics.text(&Registry::default(), 3);
@@ -180,6 +189,7 @@ mod tests {
             "passerelle_session_seconds_bucket{le=\"300.0\",protocol=\"vnc\"} 1",
             "passerelle_sessions_ended_total{protocol=\"vnc\",reason=\"closed\"} 1",
             "passerelle_pre_auth_connections 3",
+            "passerelle_store_up 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

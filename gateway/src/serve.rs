@@ -18,7 +18,7 @@ use crate::fragments::Watch;
 use crate::gateway::{Gateway, OpenError};
 use crate::lifecycle::{Order, Signals};
 use crate::session::{self, CloseReason};
-use crate::{api, control, listener, logging, targets};
+use crate::{api, control, listener, logging, store, targets};
 
 /// How long sealing may take after the last session was told to end.
 const SEALING: Duration = Duration::from_secs(10);
@@ -133,6 +133,8 @@ impl Running {
         }
         let targets = targets::follow(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(targets));
+        let health = store::watch(running.gateway.clone());
+        running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(health));
         let leases = session::keep_leases(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(leases));
         for address in &running.vnc {
@@ -176,16 +178,28 @@ impl Running {
         self.helpers.spawn(listener::serve(listener, tasks, stop, handle));
     }
 
-    /// Accepts no more, lets sessions go on until `limits.drain` or a second signal, then ends and seals
-    /// them.
+    /// Says at once that the gateway is not ready. After `limits.drain_delay` it accepts no more and lets
+    /// sessions go on until `limits.drain`, then ends and seals them. A second signal takes the place of any wait.
     ///
     /// # Errors
     /// The end could not be written to the audit log.
     pub(crate) async fn stop(self, signals: &mut Signals) -> Result<(), ServeError> {
         self.gateway.stopping.cancel();
+        let limits = self.gateway.policy().config.limits.clone();
+        let (delay, drain) = (limits.drain_delay.get(), limits.drain.get());
+        let mut at_once = false;
+        if !delay.is_zero() {
+            tracing::info!(
+                delay_seconds = delay.as_secs(),
+                "stopping: not ready any more, connections are still accepted"
+            );
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                () = stop_ordered(signals) => at_once = true,
+            }
+        }
         self.closing.cancel();
         self.connections.close();
-        let drain = self.gateway.policy().config.limits.drain.get();
         let sessions = self.gateway.registry.all().len();
         tracing::info!(
             sessions,
@@ -195,8 +209,8 @@ impl Running {
         self.gateway.room.evict_all();
         tokio::select! {
             () = self.connections.wait() => {}
-            () = tokio::time::sleep(drain) => tracing::info!("the time to drain is over"),
-            () = async { while signals.next().await != Order::Stop {} } => tracing::info!("told to stop at once"),
+            () = tokio::time::sleep(drain), if !at_once => tracing::info!("the time to drain is over"),
+            () = async { if !at_once { stop_ordered(signals).await } } => tracing::info!("told to stop at once"),
         }
         self.gateway.stop_all(&CloseReason::Shutdown);
         if tokio::time::timeout(SEALING, self.connections.wait()).await.is_err() {
@@ -214,6 +228,11 @@ impl Running {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Resolves when a signal says stop.
+async fn stop_ordered(signals: &mut Signals) {
+    while signals.next().await != Order::Stop {}
 }
 
 /// Listens on each of the addresses, if there are any.

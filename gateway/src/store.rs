@@ -1,5 +1,7 @@
 //! The store that the configuration names, and what goes with it.
 
+mod health;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use passerelle_config::{self as config, Config};
 
 use crate::ambient;
 use crate::gateway::{OpenError, data};
+
+pub(crate) use health::watch;
 
 /// A store with what a node needs to use it.
 pub(crate) struct Opened {

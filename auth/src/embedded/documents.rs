@@ -77,10 +77,13 @@ pub(super) fn epoch(tx: &Transaction<'_>) -> Result<u64, Failure> {
 }
 
 pub(super) fn since(tx: &Transaction<'_>, now: Timestamp) -> Result<Timestamp, Failure> {
-    let since = tx
-        .prepare_cached("UPDATE memory SET since = coalesce(since, ?1) RETURNING since")?
-        .query_row([now.as_millis()], |row| row.get(0).map(Timestamp::from_millis))?;
-    Ok(since)
+    let known: Option<i64> =
+        tx.prepare_cached("SELECT since FROM memory")?.query_row([], |row| row.get(0))?;
+    if let Some(since) = known {
+        return Ok(Timestamp::from_millis(since));
+    }
+    tx.prepare_cached("UPDATE memory SET since = ?1")?.execute([now.as_millis()])?;
+    Ok(now)
 }
 
 pub(super) fn purge(tx: &Transaction<'_>, now: Timestamp) -> Result<usize, Failure> {

@@ -29,6 +29,9 @@ pub struct Limits {
     /// Connections at a time that are not logged in yet.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub pre_auth_connections: u32,
+    /// When the gateway is told to stop it is not ready from that moment on, but accepts connections for so long
+    /// yet: load balancers need a while to notice.
+    pub drain_delay: HumanDuration,
     /// Sessions may go on for so long when the gateway is told to stop.
     pub drain: HumanDuration,
     /// Sessions may go on for so long while the store does not answer.
@@ -46,6 +49,7 @@ impl Default for Limits {
             clipboard: ClipboardSizes::default(),
             handshake: HumanDuration::from_secs(10),
             pre_auth_connections: 4096,
+            drain_delay: HumanDuration::from_secs(0),
             drain: HumanDuration::from_secs(30),
             store_grace: HumanDuration::from_secs(15 * 60),
         }

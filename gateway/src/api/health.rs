@@ -41,7 +41,7 @@ async fn readyz(State(gateway): State<Arc<Gateway>>) -> Result<&'static str, Pro
     if gateway.stopping.is_cancelled() {
         return Err(not_ready("the gateway is about to stop"));
     }
-    match gateway.store.sessions(ambient::now()).await {
+    match gateway.store.since(ambient::now()).await {
         Ok(_) => Ok("ready\n"),
         Err(error) => Err(not_ready(&error.to_string())),
     }

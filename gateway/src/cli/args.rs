@@ -70,10 +70,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the gateway.
     ///
-    /// Listens until it is told to stop. SIGTERM or SIGINT: no new sessions, the running ones may go on for
-    /// `limits.drain`, then they end and everything is sealed; a second signal ends them at once. SIGHUP: users,
-    /// targets, rules and certificates are read again without touching sessions; when the file has errors, the
-    /// old configuration stays and the log says why.
+    /// Listens until it is told to stop. SIGTERM or SIGINT: /readyz says no; after `limits.drain_delay` there are
+    /// no new sessions, the running ones may go on for `limits.drain`, then they end and everything is sealed; a
+    /// second signal ends them at once. SIGHUP: users, targets, rules and certificates are read again without
+    /// touching sessions; when the file has errors, the old configuration stays and the log says why.
     #[command(after_long_help = "\
 Examples:
   passerelle serve --config /etc/passerelle/passerelle.yaml

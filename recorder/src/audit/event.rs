@@ -40,6 +40,12 @@ kinds! {
     ConfigReloaded = "config.reloaded",
     /// A new configuration was refused; the old one stays.
     ConfigRejected = "config.rejected",
+    /// The store does not answer.
+    StoreUnavailable = "store.unavailable",
+    /// The store answers again.
+    StoreRecovered = "store.recovered",
+    /// The store has lost what it remembered.
+    StoreEmptied = "store.emptied",
     /// A ticket was issued.
     TicketIssued = "ticket.issued",
     /// A ticket was asked for and refused.
