@@ -1,6 +1,5 @@
 //! The HTTP API as programs use it: curl over TLS, and requests that nobody would think of.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -17,22 +16,17 @@ use crate::peers::viewer::Viewer;
 /// What alice and the chief log in with.
 const PASSWORD: &str = "correct horse battery staple";
 
-/// The API of a gateway.
-pub(crate) struct Api {
-    /// The certificate of the authority to trust.
-    pub(crate) authority: PathBuf,
-    pub(crate) port: u16,
+/// The API of a site.
+struct Api<'site> {
+    site: &'site Site<'site>,
+    port: u16,
     /// `--http1.1` or `--http2`.
-    pub(crate) version: &'static str,
+    version: &'static str,
 }
 
-impl Api {
-    fn of(site: &Site, port: u16, version: &'static str) -> Self {
-        Self { authority: site.data().join("self-signed.crt"), port, version }
-    }
-
+impl Api<'_> {
     /// Sends a request with curl; the answer's status, and its body if it is JSON.
-    pub(crate) fn call(
+    fn call(
         &self,
         method: &str,
         path: &str,
@@ -42,7 +36,7 @@ impl Api {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", self.version, "--max-time", "30", "--request", method])
             .arg("--cacert")
-            .arg(&self.authority)
+            .arg(self.site.data().join("self-signed.crt"))
             .args(["--write-out", "\n%{http_version} %{http_code}"])
             .arg(format!("https://localhost:{}{path}", self.port));
         if let Some(token) = token {
@@ -61,8 +55,7 @@ impl Api {
         Ok((status, serde_json::from_str(body).unwrap_or(Value::Null)))
     }
 
-    /// Sends a request that has to be answered with this status.
-    pub(crate) fn expect(
+    fn expect(
         &self,
         status: u16,
         method: &str,
@@ -110,7 +103,7 @@ fn programs_log_in_and_let_technicians_in_and_out() {
         let target = Target::quiet()?;
         let site = Site::start(lab, setup(lab, &target, https, metrics)?)?;
         for (sessions, version) in [(1, "--http1.1"), (2, "--http2")] {
-            let api = Api::of(&site, https, version);
+            let api = Api { site: &site, port: https, version };
             let (carol, chief) = (api.log_in("carol")?, api.log_in("chief")?);
             let wanted = json!({ "technician": "carol", "target": "desk" });
             let ticket = api.expect(201, "POST", "/api/v1/tickets", &carol, Some(wanted))?;
@@ -195,7 +188,7 @@ fn a_gateway_that_stops_says_so_until_its_sessions_have_ended() {
         if status("/healthz")? != "200" {
             return Err("a gateway whose sessions end is not alive".into());
         }
-        let api = Api::of(&site, https, "--http2");
+        let api = Api { site: &site, port: https, version: "--http2" };
         let chief = api.log_in("chief")?;
         let listed = api.expect(200, "GET", "/api/v1/sessions", &chief, None)?;
         if listed["items"].as_array().is_none_or(|items| items.len() != 1) {
@@ -214,7 +207,7 @@ fn no_request_gets_an_answer_that_is_not_described() {
         let target = Target::quiet()?;
         let setup = setup(lab, &target, https, metrics)?.with("api: { requests_per_minute: 1000000 }");
         let site = Site::start(lab, setup)?;
-        let api = Api::of(&site, https, "--http2");
+        let api = Api { site: &site, port: https, version: "--http2" };
         let chief = api.log_in("chief")?;
         let mut schemathesis = Command::new(tools().join("venv/bin/schemathesis"));
         schemathesis

@@ -4,10 +4,10 @@
 //! viewer, all on the loopback interface, and ends them.
 
 mod api;
+mod cluster;
 mod faults;
 mod harness;
 mod hostile;
-mod identities;
 mod logins;
 mod pairs;
 mod peers;

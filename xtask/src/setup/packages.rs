@@ -56,6 +56,7 @@ pub(super) const DEBIAN: &[(&str, &[&str])] = &[
     ),
     ("looking and typing", &["x11-apps", "x11-utils", "x11-xserver-utils", "xdotool", "grim"]),
     ("the shared store", &["redis-server"]),
+    ("a load balancer", &["haproxy"]),
     ("certificates and tools from PyPI", &["openssl", "ca-certificates", "python3-venv"]),
     ("an authenticator", &["oathtool"]),
     ("programs that use the API", &["curl"]),

@@ -2,6 +2,7 @@
 //! a configuration of the test's own.
 
 pub(crate) mod rdp;
+pub(crate) mod redis;
 pub(crate) mod site;
 pub(crate) mod target;
 pub(crate) mod viewer;

@@ -23,9 +23,12 @@ pub(crate) const SOON: Duration = Duration::from_secs(15);
 const PERMISSIONS: &str = "view, pointer, keyboard, clipboard.to_target, clipboard.from_target, resize";
 
 /// What a test's gateway is configured with.
+#[derive(Clone)]
 pub(crate) struct Setup {
     /// The protocol of viewers and targets.
     protocol: &'static str,
+    /// The gateway's name, where there are several.
+    node: Option<&'static str>,
     listen: String,
     users: String,
     targets: String,
@@ -38,7 +41,12 @@ pub(crate) struct Setup {
 impl Setup {
     /// VNC, one technician, `alice`, and one target, `desk`.
     pub(crate) fn new(target: &Target) -> Self {
-        Self::of("vnc").target("desk", target.port, "")
+        Self::vnc().target("desk", target.port, "")
+    }
+
+    /// VNC, one technician, `alice`, and no target yet.
+    pub(crate) fn vnc() -> Self {
+        Self::of("vnc")
     }
 
     /// RDP, one technician, `alice`, and no target yet.
@@ -49,6 +57,7 @@ impl Setup {
     fn of(protocol: &'static str) -> Self {
         Self {
             protocol,
+            node: None,
             listen: String::new(),
             users: String::new(),
             targets: String::new(),
@@ -71,6 +80,12 @@ impl Setup {
             self.protocol
         );
         self
+    }
+
+    /// One gateway of several in the same folder, of which each has a name.
+    pub(crate) fn node(mut self, name: &'static str) -> Self {
+        self.node = Some(name);
+        self.with(&format!("node: {name}"))
     }
 
     /// More listeners, as in `https: 127.0.0.1:443`.
@@ -157,7 +172,15 @@ impl<'lab> Site<'lab> {
             data = self.data().display(),
             port = self.port,
         );
-        self.lab.write("passerelle.yaml", configuration).map(drop)
+        self.lab.write(&self.named("passerelle", ".yaml"), configuration).map(drop)
+    }
+
+    /// The name of a file or process, with the gateway's in it where there are several.
+    fn named(&self, name: &str, ending: &str) -> String {
+        match self.setup.node {
+            None => format!("{name}{ending}"),
+            Some(node) => format!("{name}-{node}{ending}"),
+        }
     }
 
     /// Starts the gateway again, after it has ended.
@@ -172,7 +195,7 @@ impl<'lab> Site<'lab> {
             }
         };
         command.arg("serve").arg("--config").arg(self.configuration());
-        let mut process = self.lab.start("gateway", &command)?;
+        let mut process = self.lab.start(&self.named("gateway", ""), &command)?;
         wait_listening(&mut process, self.port)?;
         self.process = Some(process);
         wait_for("the gateway answering its control socket", SOON, || self.sessions().ok().map(drop))
@@ -202,16 +225,7 @@ impl<'lab> Site<'lab> {
 
     /// Writes the configuration with one more target.
     pub(crate) fn add_target(&mut self, name: &str, port: u16) -> Outcome {
-        let setup = Setup {
-            protocol: self.setup.protocol,
-            listen: self.setup.listen.clone(),
-            users: self.setup.users.clone(),
-            targets: std::mem::take(&mut self.setup.targets),
-            permissions: self.setup.permissions.clone(),
-            more: self.setup.more.clone(),
-            files: self.setup.files,
-        };
-        self.setup = setup.target(name, port, "");
+        self.setup = self.setup.clone().target(name, port, "");
         self.configure()
     }
 
@@ -224,21 +238,21 @@ impl<'lab> Site<'lab> {
     /// Appends to the configuration's file.
     pub(crate) fn append(&self, text: &str) -> Outcome {
         let old = fs::read_to_string(self.configuration()).map_err(|error| error.to_string())?;
-        self.lab.write("passerelle.yaml", old + text).map(drop)
+        self.lab.write(&self.named("passerelle", ".yaml"), old + text).map(drop)
     }
 
     fn configuration(&self) -> PathBuf {
-        self.lab.path("passerelle.yaml")
+        self.lab.path(&self.named("passerelle", ".yaml"))
     }
 
     /// Where the gateway keeps everything.
     pub(crate) fn data(&self) -> PathBuf {
-        self.lab.path("data")
+        self.lab.path(&self.named("data", ""))
     }
 
     /// What the gateway has logged since its last start.
     pub(crate) fn log(&self) -> Outcome<String> {
-        self.lab.log_of("gateway")
+        self.lab.log_of(&self.named("gateway", ""))
     }
 
     /// Waits until the gateway has logged this.
