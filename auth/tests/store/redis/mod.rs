@@ -3,6 +3,7 @@
 mod faults;
 mod server;
 mod servers;
+mod versions;
 
 use std::sync::Arc;
 

@@ -140,10 +140,18 @@ impl Server {
 
     /// Sends a command, past the store.
     pub(crate) async fn command<T: ::redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        self.command_of_bytes(words[0], &words[1..]).await
+    }
+
+    /// The same with arguments of any bytes.
+    pub(crate) async fn command_of_bytes<T: ::redis::FromRedisValue>(
+        &self,
+        name: &str,
+        arguments: &[impl ::redis::ToRedisArgs],
+    ) -> T {
         let client = ::redis::Client::open(("127.0.0.1", self.port)).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let mut command = ::redis::Cmd::new();
-        command.arg(words).query_async(&mut connection).await.unwrap()
+        ::redis::cmd(name).arg(arguments).query_async(&mut connection).await.unwrap()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use passerelle_auth::{
-    Claim, Redis, RedisHost, RedisServers, RedisSettings, RedisTls, Secret, Store, StoreError, TicketId,
-    Timestamp,
+    Claim, Document, DocumentKind, Expect, Redis, RedisHost, RedisServers, RedisSettings, RedisTls, Secret,
+    Store, StoreError, StoreEvent, TicketId, Timestamp,
 };
 
 use super::faults::{claim, issue};
@@ -151,4 +151,103 @@ async fn a_cluster_keeps_everything_on_one_node() {
     documents::that_matters_raises_the_epoch(fixture().await).await;
     trust::remembers_the_first_certificate(fixture().await).await;
     fixture().await.store().purge(Timestamp::MAX).await.unwrap();
+}
+
+/// Waits until `look` finds what it looks for.
+async fn eventually(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    let found = async {
+        while !look().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), found).await.is_ok(), "{what}");
+}
+
+/// The server dies, the Sentinel makes its replica the server, and what was confirmed by it is known there.
+#[tokio::test]
+async fn sentinels_replace_a_server_that_dies() {
+    let mut primary = Server::start().await;
+    let port = primary.host().port;
+    let replica =
+        Server::with_arguments("save \"\"", false, &["--replicaof", &format!("127.0.0.1 {port}")]).await;
+    eventually("the replica is linked", async || {
+        primary.command::<String>(&["INFO", "replication"]).await.contains("state=online")
+    })
+    .await;
+    let lines = format!(
+        "sentinel monitor shared 127.0.0.1 {port} 1\nsentinel down-after-milliseconds shared 1000\n\
+         sentinel failover-timeout shared 10000"
+    );
+    let sentinel = Server::with_arguments(&lines, false, &["--sentinel"]).await;
+    eventually("the Sentinel knows the replica", async || {
+        !sentinel.command::<Vec<::redis::Value>>(&["SENTINEL", "REPLICAS", "shared"]).await.is_empty()
+    })
+    .await;
+    let servers = RedisServers::Sentinel { sentinels: vec![sentinel.host()], service: "shared".to_owned() };
+    let settings = RedisSettings { servers, ..primary.settings() };
+    let careful = Redis::connect(&RedisSettings { replicas: 1, ..settings.clone() }).unwrap();
+    let store = Redis::connect(&settings).unwrap();
+    issue(&store, 1).await;
+    assert!(matches!(claim(&careful, 1).await.unwrap(), Claim::Claimed { .. }));
+
+    primary.kill();
+    eventually("the store answers again", async || store.epoch().await.is_ok()).await;
+    assert!(matches!(claim(&store, 1).await.unwrap(), Claim::Used { .. }));
+    issue(&store, 2).await;
+    assert!(matches!(claim(&store, 2).await.unwrap(), Claim::Claimed { .. }));
+    assert!(replica.command::<String>(&["INFO", "replication"]).await.contains("role:master"));
+}
+
+/// The node that is asked first is not the one that keeps anything.
+#[tokio::test]
+async fn a_cluster_says_which_node_keeps_everything() {
+    let nodes = [0, 1].map(|_| Server::with("cluster-enabled yes\nsave \"\"", false));
+    let [first, second] = nodes;
+    let (first, second) = (first.await, second.await);
+    let slot: u16 = first.command(&["CLUSTER", "KEYSLOT", "{passerelle:1}:"]).await;
+    let (before, after) = ((slot - 1).to_string(), (slot + 1).to_string());
+    let () = first.command(&["CLUSTER", "ADDSLOTSRANGE", "0", &before, &after, "16383"]).await;
+    let () = second.command(&["CLUSTER", "ADDSLOTS", &slot.to_string()]).await;
+    let () = second.command(&["CLUSTER", "SET-CONFIG-EPOCH", "2"]).await;
+    let port = second.host().port.to_string();
+    let () = first.command(&["CLUSTER", "MEET", "127.0.0.1", &port]).await;
+    eventually("the nodes know each other", async || {
+        let mut ready = 0;
+        for node in [&first, &second] {
+            let info: String = node.command(&["CLUSTER", "INFO"]).await;
+            ready += usize::from(info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:2"));
+        }
+        ready == 2
+    })
+    .await;
+    let servers = RedisServers::Cluster(vec![first.host()]);
+    let stores =
+        [0, 1].map(|_| Redis::connect(&RedisSettings { servers: servers.clone(), ..first.settings() }));
+    let [one, other] = stores.map(Result::unwrap);
+    let mut watcher = one.watch();
+    one.epoch().await.unwrap();
+    issue(&one, 1).await;
+    assert!(matches!(claim(&other, 1).await.unwrap(), Claim::Claimed { .. }));
+    assert!(matches!(claim(&one, 1).await.unwrap(), Claim::Used { .. }));
+    assert_eq!(first.command::<usize>(&["DBSIZE"]).await, 0);
+    assert!(second.command::<usize>(&["DBSIZE"]).await > 0);
+    let target =
+        Document { kind: DocumentKind::Target, key: "attic".to_owned(), value: Vec::new(), expires_at: None };
+    other.put(&target, Expect::Any, at(1)).await.unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(30), watcher.next()).await.unwrap();
+    assert!(matches!(told, Some(StoreEvent::Changed { .. })), "{told:?}");
+}
+
+/// What the documents tell administrators to allow is what is tested.
+#[test]
+fn the_rights_are_those_in_the_documents() {
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (keys, commands) = RIGHTS.split_once(" -@all").unwrap();
+    let wanted = plain(&format!("{keys} &{{passerelle:1}}:events -@all {commands}"));
+    for (name, text) in [
+        ("REDIS.md", include_str!("../../../REDIS.md")),
+        ("README.md", include_str!("../../../../README.md")),
+    ] {
+        assert!(plain(text).contains(&wanted), "{name} does not have\n{wanted}");
+    }
 }
