@@ -54,6 +54,7 @@ fn run(Cli { config, command }: Cli) -> Result<ExitCode, CliError> {
         Command::Sessions(command) => runtime()?.block_on(cli::sessions(command, &config)),
         Command::Recordings(command) => runtime()?.block_on(cli::recordings(command, &config)),
         Command::Audit(command) => runtime()?.block_on(cli::audit(command, &config)),
+        Command::VerifyProof(args) => cli::verify_proof(&args, &config),
         Command::HashPassword(args) => cli::hash_password(&args),
         Command::Totp(command) => cli::totp(&command),
         Command::ServiceAccount(command) => cli::service_account(&command),

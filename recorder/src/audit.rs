@@ -1,10 +1,13 @@
-//! The audit log: JSON Lines in a hash chain with signed checkpoints. `AUDIT.md` is its schema.
+//! The audit log: JSON Lines in a hash chain and a Merkle tree, with signed checkpoints. `AUDIT.md` is its schema.
 
 mod chain;
 mod event;
 mod files;
 mod log;
+mod merkle;
+mod note;
 mod open;
+mod proof;
 mod tail;
 mod verify;
 mod writer;
@@ -12,5 +15,8 @@ mod writer;
 pub use chain::EventLine;
 pub use event::{AuditEvent, AuditKind, Outcome};
 pub use log::{AuditError, AuditLog, AuditOpenError, UnfinishedSession};
+pub use merkle::TreeHash;
+pub use note::{NoteError, TreeHead, origin, verifier_key};
+pub use proof::{Proof, ProofError, Proved, checkpoint_file, holds, read_checkpoint};
 pub use tail::{Follower, select, tail};
 pub use verify::{AuditVerdict, AuditVerification, verify};

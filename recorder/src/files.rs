@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Creates `path` and what is missing above it, for the owner only.
 pub(crate) fn create_dirs(path: &Path) -> io::Result<()> {
@@ -29,14 +29,25 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Puts `content` in the place of the file `path`, whole or not at all.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = Path::new(&temporary);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(temporary)?;
-    file.write_all(content)?;
+    let (file, temporary) = write_beside(path, content)?;
     file.sync_all()?;
     std::fs::rename(temporary, path)?;
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// As [`replace`], for what can be made again after a power cut.
+pub(crate) fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
+    let (_, temporary) = write_beside(path, content)?;
+    std::fs::rename(temporary, path)
+}
+
+fn write_beside(path: &Path, content: &[u8]) -> io::Result<(File, PathBuf)> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(content)?;
+    Ok((file, temporary))
 }
 
 /// Makes created, renamed and removed names in `path` durable.

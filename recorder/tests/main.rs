@@ -9,6 +9,8 @@ mod crash;
 mod faults;
 #[path = "it/idle.rs"]
 mod idle;
+#[path = "it/proof.rs"]
+mod proof;
 #[path = "it/round_trip.rs"]
 mod round_trip;
 #[path = "it/support.rs"]

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod approvals;
+mod audit;
 mod explain;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use passerelle_desktop::Permission;
 use passerelle_recorder::{Lane, PublicKey};
 
 pub(crate) use approvals::{ApprovalsCommand, Decision, Given};
+pub(crate) use audit::{AuditCommand, ProveArgs, VerifyProofArgs};
 pub(crate) use explain::{ExplainArgs, Purpose};
 
 use super::{ServiceAccountCommand, TotpCommand};
@@ -164,6 +166,11 @@ Examples:
     /// Needs no running gateway, but the right to read its data directory.
     #[command(subcommand)]
     Audit(AuditCommand),
+
+    /// Check a proof that an event is in the audit log of a gateway.
+    ///
+    /// Needs neither the log nor the gateway, only its public key.
+    VerifyProof(VerifyProofArgs),
 
     /// Hash a password for the configuration.
     ///
@@ -408,44 +415,6 @@ Examples:
         /// The age identity file that opens the recording, instead of the gateway's own.
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         identity: Option<PathBuf>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AuditCommand {
-    /// Print the last events.
-    #[command(after_long_help = "\
-Examples:
-  passerelle audit tail -n 50
-  passerelle audit tail --follow --json | jq 'select(.kind == \"login.refused\")'")]
-    Tail {
-        /// How many.
-        #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 20)]
-        lines: usize,
-        /// Go on with what is written from now on, until Ctrl-C.
-        #[arg(long, short)]
-        follow: bool,
-        #[command(flatten)]
-        output: Json,
-    },
-
-    /// Say whether the audit log is complete and unchanged.
-    ///
-    /// Checks the chain of hashes over every stored line and the signatures on it, against this gateway's signing
-    /// key or the public key given with --signer.
-    #[command(after_long_help = "\
-Exit status:
-  0  the log is intact
-  1  a line was changed, inserted or removed, or the log cannot be read")]
-    Verify {
-        /// The directory of the log, instead of this gateway's.
-        #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
-        directory: Option<PathBuf>,
-        /// The public key that must have signed, instead of this gateway's.
-        #[arg(long, value_name = "PUBLIC_KEY", value_hint = ValueHint::Other)]
-        signer: Option<PublicKey>,
-        #[command(flatten)]
-        output: Json,
     },
 }
 

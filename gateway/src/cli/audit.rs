@@ -1,7 +1,7 @@
 //! `passerelle audit`
 
 use std::io::{self, BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use passerelle_recorder::audit::{self as log, EventLine, Follower};
 use serde_json::Value;
 
 use super::output::harmless;
-use super::{AuditCommand, CliError, FAILED, access, print_json, print_line};
+use super::{AuditCommand, CliError, FAILED, access, print_json, print_line, proof};
 use crate::gateway::data;
 
 /// How often a followed log is looked at.
@@ -23,14 +23,26 @@ pub(crate) async fn run(command: AuditCommand, config: &Path) -> Result<ExitCode
             let directory = Places::load(config)?.data_dir.join(data::AUDIT);
             tail(&directory, lines, follow, output.json).await
         }
-        AuditCommand::Verify { directory, signer, output } => {
-            let directory = match directory {
-                Some(directory) => directory,
-                None => Places::load(config)?.data_dir.join(data::AUDIT),
-            };
-            verify(&directory, &access::signer(signer, config)?, output.json)
+        AuditCommand::Verify { directory, signer, checkpoint, output } => {
+            let directory = log_directory(directory, config)?;
+            let signer = access::signer(signer, config)?;
+            verify(&directory, &signer, checkpoint.as_deref(), output.json)
         }
+        AuditCommand::Prove(args) => proof::prove(args, config),
+        AuditCommand::Key(output) => key(&access::signer(None, config)?, output.json),
     }
+}
+
+/// The given directory of a log, or else this gateway's.
+pub(super) fn log_directory(given: Option<PathBuf>, config: &Path) -> Result<PathBuf, CliError> {
+    let directory = match given {
+        Some(directory) => directory,
+        None => Places::load(config)?.data_dir.join(data::AUDIT),
+    };
+    if directory.is_dir() {
+        return Ok(directory);
+    }
+    Err(CliError::new(format_args!("there is no audit log in {}", directory.display())))
 }
 
 async fn tail(directory: &Path, lines: usize, follow: bool, json: bool) -> Result<ExitCode, CliError> {
@@ -76,7 +88,7 @@ fn none_yet<T: Default>(outcome: io::Result<T>, directory: &Path) -> Result<T, C
     }
 }
 
-fn unreadable(directory: &Path, error: &io::Error) -> CliError {
+pub(super) fn unreadable(directory: &Path, error: &io::Error) -> CliError {
     CliError::new(format_args!("the audit log in {} cannot be read: {error}", directory.display()))
         .hint("Run this as the gateway's user.")
 }
@@ -96,7 +108,7 @@ fn print(events: &[EventLine], json: bool) -> Result<(), CliError> {
 }
 
 /// An event in a line for people.
-fn sentence(line: &EventLine) -> String {
+pub(super) fn sentence(line: &EventLine) -> String {
     let event = &line.event;
     let mut text = format!("{}  {}", line.time, event.kind);
     let named = [
@@ -123,17 +135,41 @@ fn sentence(line: &EventLine) -> String {
     text
 }
 
-fn verify(directory: &Path, signer: &PublicKey, json: bool) -> Result<ExitCode, CliError> {
-    if !directory.is_dir() {
-        return Err(CliError::new(format_args!("there is no audit log in {}", directory.display())));
-    }
+fn verify(
+    directory: &Path,
+    signer: &PublicKey,
+    checkpoint: Option<&Path>,
+    json: bool,
+) -> Result<ExitCode, CliError> {
     let found = log::verify(directory, signer).map_err(|error| unreadable(directory, &error))?;
     if json {
         print_json(&found)?;
     } else {
         print_line(format_args!("{}: {}", directory.display(), harmless(&found.to_string())))?;
     }
-    Ok(if found.is_intact() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    if !found.is_intact() {
+        return Ok(ExitCode::from(FAILED));
+    }
+    if let Some(path) = checkpoint {
+        let named = |error| CliError::new(format_args!("{}: {error}", path.display()));
+        let (_, head) = log::read_checkpoint(path, signer).map_err(named)?;
+        log::holds(directory, &head).map_err(named)?;
+        if !json {
+            let size = head.size;
+            print_line(format_args!("{}: its {size} lines are still the log's first", path.display()))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn key(key: &PublicKey, json: bool) -> Result<ExitCode, CliError> {
+    let (public, verifier) = (key.to_string(), log::verifier_key(key));
+    if json {
+        print_json(&serde_json::json!({ "public_key": public, "verifier_key": verifier }))?;
+    } else {
+        print_line(format_args!("{public}\n{verifier}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod hostile;
 mod logins;
 mod pairs;
 mod peers;
+mod proofs;
 mod rdp;
 mod refusals;
 mod sessions;

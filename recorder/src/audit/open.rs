@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::chain::{EventLine, Line, LineHash, hash};
 use super::files::{Lines, NextLine, numbers, path};
+use super::merkle::{Tree, leaf};
 use super::{AuditKind, UnfinishedSession};
 use crate::files::{sync_dir, write_new};
 
@@ -22,6 +23,8 @@ pub(crate) struct Found {
     pub(crate) seq: u64,
     /// Hash of the last line.
     pub(crate) last: LineHash,
+    /// The tree over all lines.
+    pub(crate) tree: Tree,
     /// The last line is no checkpoint.
     pub(crate) unsigned: bool,
     pub(crate) unfinished: Vec<UnfinishedSession>,
@@ -52,6 +55,7 @@ pub(crate) fn survey(dir: &Path) -> Result<Found, (PathBuf, io::Error)> {
                 }
             }
             found.last = hash(&line);
+            found.tree.push(leaf(&line));
             match Line::parse(&line) {
                 Ok(Line::Event(event)) => {
                     found.seq = event.seq;

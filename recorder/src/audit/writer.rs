@@ -12,11 +12,14 @@ use tokio::sync::oneshot;
 
 use super::chain::{CheckpointLine, EventLine, Line, LineHash, hash, timestamp};
 use super::files::path;
+use super::merkle::{Tree, leaf};
+use super::note::{TreeHead, origin};
 use super::open::Found;
+use super::proof::checkpoint_file;
 use super::{AuditError, AuditEvent, AuditKind};
 use crate::files::{is_full, sync_dir};
 use crate::pool::lock;
-use crate::{Clock, SigningKey};
+use crate::{Clock, SigningKey, files};
 
 /// A checkpoint follows after this many events...
 const CHECKPOINT_EVENTS: u64 = 64;
@@ -98,6 +101,7 @@ pub(crate) struct LogWriter {
     bytes: u64,
     seq: u64,
     last: LineHash,
+    tree: Tree,
     /// Events behind the last checkpoint.
     unsigned: u64,
     unsigned_since: Duration,
@@ -117,7 +121,7 @@ impl LogWriter {
         let file = open_file(&path).map_err(|error| (path.clone(), error))?;
         sync_dir(&dir).map_err(|error| (dir.clone(), error))?;
         let unsigned_since = clock.monotonic();
-        Ok(Self {
+        let writer = Self {
             dir,
             signer,
             clock,
@@ -128,10 +132,16 @@ impl LogWriter {
             bytes: found.bytes,
             seq: found.seq,
             last: found.last,
+            tree: found.tree.clone(),
             unsigned: u64::from(found.unsigned),
             unsigned_since,
             retry_at: None,
-        })
+        };
+        // The gateway before this one may have been killed before it did.
+        if found.seq > 0 && !found.unsigned {
+            writer.publish();
+        }
+        Ok(writer)
     }
 
     /// Writes what comes until the log is closed.
@@ -212,7 +222,7 @@ impl LogWriter {
         lost: u64,
         closing: bool,
     ) -> Result<(), AuditError> {
-        let before = (self.seq, self.last, self.unsigned, self.unsigned_since);
+        let before = (self.seq, self.last, self.tree.clone(), self.unsigned, self.unsigned_since);
         let time = timestamp(self.clock.wall());
         let mut lines = Vec::new();
         if lost > 0 {
@@ -236,7 +246,7 @@ impl LogWriter {
             return Ok(());
         }
         if let Err(error) = self.file.write_all(&lines).and_then(|()| self.file.sync_data()) {
-            (self.seq, self.last, self.unsigned, self.unsigned_since) = before;
+            (self.seq, self.last, self.tree, self.unsigned, self.unsigned_since) = before;
             if let Err(error) = self.file.set_len(self.bytes) {
                 tracing::error!(path = %self.path.display(), %error, "cannot cut off an unfinished line");
             }
@@ -247,6 +257,9 @@ impl LogWriter {
         }
         self.retry_at = None;
         self.bytes += lines.len() as u64;
+        if self.unsigned == 0 {
+            self.publish();
+        }
         if roll && !closing {
             self.roll();
         }
@@ -267,8 +280,22 @@ impl LogWriter {
         let encoded = line.encode();
         self.seq += 1;
         self.last = hash(&encoded);
+        self.tree.push(leaf(&encoded));
         lines.extend_from_slice(&encoded);
         lines.push(b'\n');
+    }
+
+    /// Puts the state of the log where other systems collect it.
+    fn publish(&self) {
+        let head = TreeHead {
+            origin: origin(&self.signer.public_key()),
+            size: self.tree.size(),
+            root: self.tree.root(),
+        };
+        let file = checkpoint_file(&self.dir);
+        if let Err(error) = files::replace_unsynced(&file, head.sign(&self.signer).as_bytes()) {
+            tracing::warn!(path = %file.display(), %error, "cannot write the checkpoint of the audit log");
+        }
     }
 
     /// Goes on in a new file. When that cannot be created, the old one grows on.

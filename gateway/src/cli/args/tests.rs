@@ -84,6 +84,8 @@ fn what_is_typed_wrong_is_refused() {
         ("passerelle recordings cat x --raw", ErrorKind::MissingRequiredArgument),
         ("passerelle recordings cat x --lane screen", ErrorKind::InvalidValue),
         ("passerelle recordings verify x --signer nonsense", ErrorKind::ValueValidation),
+        ("passerelle audit prove", ErrorKind::MissingRequiredArgument),
+        ("passerelle audit prove 5 --recording x", ErrorKind::ArgumentConflict),
         ("passerelle demo --vnc 5900", ErrorKind::ValueValidation),
     ] {
         assert_eq!(parse(line).unwrap_err().kind(), kind, "{line}");
