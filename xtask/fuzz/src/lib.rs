@@ -6,6 +6,7 @@ mod config;
 mod evidence;
 mod handshake;
 mod login;
+mod proxy;
 mod rdp;
 mod relay;
 mod rfb;
@@ -18,6 +19,7 @@ pub const ORACLES: &[(&str, Oracle)] = &[
     ("audit", evidence::audit),
     ("config", config::parse),
     ("login", login::parse),
+    ("proxy_header", proxy::header),
     ("rdp_decoder", rdp::decoder),
     ("rdp_relay", rdp::relay),
     ("rdp_target", rdp::target),
