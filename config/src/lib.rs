@@ -31,10 +31,11 @@ pub use resolver::{FileError, FragmentFile, Resolver, SystemResolver};
 pub use schema::schema;
 pub use sections::{
     AddressBackoff, Api, Approvals, Backoff, CertificatePolicy, Claims, ClipboardSizes, Config, Credentials,
-    Day, Effect, GlobalBackoff, Hours, Issuer, KeySetFile, Keystrokes, Limits, Listen, Lockout, Log,
-    LogFormat, LogLevel, Protocol, Rdp, RdpSecurity, Recording, RecordingPolicy, RedisStore, Requirement,
-    Roles, Rule, Scope, SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store, Target, TargetSecurity,
-    TargetSelector, TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc,
+    Day, Effect, ForwardedHeader, GlobalBackoff, Hours, Issuer, KeySetFile, Keystrokes, Limits, Listen,
+    Lockout, Log, LogFormat, LogLevel, Protocol, ProxyProtocol, Rdp, RdpSecurity, Recording, RecordingPolicy,
+    RedisStore, Requirement, Roles, Rule, Scope, SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store,
+    Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User,
+    ViewerSecurity, Vnc,
 };
 pub use values::{
     AddressError, ByteSize, CertificateFile, DurationError, Fingerprint, FingerprintError, HostPort,

@@ -260,6 +260,38 @@ fn listeners(root: &Node, report: &mut Report) {
         }
         _ => {}
     }
+    for listener in ["rdp", "vnc", "https"] {
+        let Some(networks) = listen.get("proxy_protocol").and_then(|proxies| proxies.get(listener)) else {
+            continue;
+        };
+        let key = format!("listen.proxy_protocol.{listener}");
+        if listen.get(listener).is_none() {
+            report.warning(networks.at, &key, format!("says nothing without `listen.{listener}`"));
+        }
+        not_everybody(networks, &key, report);
+    }
+    let Some(api) = root.get("api") else { return };
+    let proxies = api.get("trusted_proxies");
+    if let Some(proxies) = proxies {
+        if listen.get("https").is_none() {
+            report.warning(proxies.at, "api.trusted_proxies", "says nothing without `listen.https`");
+        }
+        not_everybody(proxies, "api.trusted_proxies", report);
+    }
+    if let (Some(header), None) = (api.get("forwarded_header"), proxies) {
+        report.warning(header.at, "api.forwarded_header", "says nothing without `api.trusted_proxies`");
+    }
+}
+
+/// Whoever is trusted to say where a connection comes from can be anybody.
+fn not_everybody(networks: &Node, key: &str, report: &mut Report) {
+    for (index, network) in networks.items().iter().enumerate() {
+        if network.text().is_some_and(|text| text.ends_with("/0")) {
+            let message =
+                "lets everybody say that they come from anywhere; write the addresses of your proxies";
+            report.error(network.at, &format!("{key}[{index}]"), message);
+        }
+    }
 }
 
 fn viewer_security(root: &Node, report: &mut Report) {

@@ -3,6 +3,7 @@
 mod ambient;
 mod api;
 mod approvals;
+mod arrival;
 mod cli;
 mod control;
 mod demo;

@@ -199,7 +199,7 @@ pub(crate) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         }
     };
     compare("data_dir", old.data_dir == new.data_dir);
-    compare("listen", old.listen == new.listen);
+    compare("listen", old.listen.addresses() == new.listen.addresses());
     compare("store", old.store == new.store);
     compare("pepper", old.pepper == new.pepper);
     compare("node", old.node == new.node);

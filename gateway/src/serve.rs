@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use passerelle_config::{Config, ConfigErrors, ListenAddresses};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, Outcome};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::Server;
+use crate::arrival::{self, Arrival, Door};
 use crate::fragments::Watch;
 use crate::gateway::{Gateway, OpenError};
 use crate::lifecycle::{Order, Signals};
@@ -70,8 +71,6 @@ pub(crate) struct Running {
     pub(crate) gateway: Arc<Gateway>,
     /// Where VNC viewers are accepted.
     pub(crate) vnc: Vec<SocketAddr>,
-    /// Where RDP viewers are accepted.
-    pub(crate) rdp: Vec<SocketAddr>,
     socket: PathBuf,
     connections: TaskTracker,
     helpers: TaskTracker,
@@ -102,7 +101,6 @@ impl Running {
 
         let running = Self {
             vnc: addresses(&vnc),
-            rdp: addresses(&rdp),
             gateway,
             socket,
             connections: TaskTracker::new(),
@@ -111,25 +109,23 @@ impl Running {
             closed: CancellationToken::new(),
         };
         for listener in vnc {
-            running.accept(listener, session::vnc::connection);
+            running.accept(listener, Door::Vnc, session::vnc::connection);
         }
         for listener in rdp {
-            running.accept(listener, session::rdp::connection);
+            running.accept(listener, Door::Rdp, session::rdp::connection);
         }
         let api = Server::new(api::router(running.gateway.clone()), running.closed.clone());
         running.helpers.spawn(control::serve(api.clone(), control, running.closed.clone()));
         for listener in https {
             let server = api.clone();
-            running.serve(listener, "the API", move |gateway, stream, peer| {
-                server.clone().https(gateway, stream, peer)
+            running.accept(listener, Door::Https, move |gateway, arrival| {
+                server.clone().https(gateway, arrival)
             });
         }
         let server = Server::new(api::metrics_router(running.gateway.clone()), running.closed.clone());
         for listener in metrics {
             let server = server.clone();
-            running.serve(listener, "metrics", move |gateway, stream, peer| {
-                server.clone().http(gateway, stream, peer)
-            });
+            running.accept(listener, Door::Metrics, move |_, arrival| server.clone().http(arrival));
         }
         let targets = targets::follow(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(targets));
@@ -137,45 +133,32 @@ impl Running {
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(health));
         let leases = session::keep_leases(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(leases));
-        for address in &running.vnc {
-            tracing::info!(%address, "listening for VNC viewers");
-        }
-        for address in &running.rdp {
-            tracing::info!(%address, "listening for RDP viewers");
-        }
         Ok(running)
     }
 
-    /// Hands what connects to `listener` to `connection`, until no more sessions may begin.
+    /// Hands what connects to `listener` to `connection`: viewers until no more sessions may begin, others also
+    /// while sessions end, for then is when people look.
     fn accept<F>(
         &self,
         listener: TcpListener,
-        connection: impl Fn(Arc<Gateway>, TcpStream, SocketAddr) -> F + Send + 'static,
+        door: Door,
+        connection: impl Fn(Arc<Gateway>, Arrival) -> F + Clone + Send + Sync + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let gateway = self.gateway.clone();
-        let handle = move |stream, peer| connection(gateway.clone(), stream, peer);
-        let (tasks, stop) = (self.connections.clone(), self.closing.clone());
-        self.helpers.spawn(listener::serve(listener, tasks, stop, handle));
-    }
-
-    /// Hands what connects to `listener` to `connection`, also while sessions end: then is when people look.
-    fn serve<F>(
-        &self,
-        listener: TcpListener,
-        what: &str,
-        connection: impl Fn(Arc<Gateway>, TcpStream, SocketAddr) -> F + Send + 'static,
-    ) where
-        F: Future<Output = ()> + Send + 'static,
-    {
+        let (tasks, stop, what) = match door {
+            Door::Vnc => (&self.connections, &self.closing, "VNC viewers"),
+            Door::Rdp => (&self.connections, &self.closing, "RDP viewers"),
+            Door::Https => (&self.helpers, &self.closed, "the API"),
+            Door::Metrics => (&self.helpers, &self.closed, "metrics"),
+        };
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "listening for {what}");
         }
         let gateway = self.gateway.clone();
-        let handle = move |stream, peer| connection(gateway.clone(), stream, peer);
-        let (tasks, stop) = (self.helpers.clone(), self.closed.clone());
-        self.helpers.spawn(listener::serve(listener, tasks, stop, handle));
+        let handle =
+            move |stream, peer| arrival::receive(gateway.clone(), door, stream, peer, connection.clone());
+        self.helpers.spawn(listener::serve(listener, tasks.clone(), stop.clone(), handle));
     }
 
     /// Says at once that the gateway is not ready. After `limits.drain_delay` it accepts no more and lets

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{HumanDuration, Name, Time, TokenHash};
+use crate::values::{HumanDuration, Name, Network, Time, TokenHash};
 
 /// The HTTP API behind `listen.https`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,11 +14,33 @@ pub struct Api {
     /// Requests that one user, service account or address may make a minute.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub requests_per_minute: u32,
+    /// Networks of HTTP proxies before `listen.https`. What they say about where a request comes from is believed.
+    #[schemars(extend("uniqueItems" = true))]
+    pub trusted_proxies: Vec<Network>,
+    /// The header in which they say it. The other one is not looked at: a proxy may pass on what a caller wrote
+    /// there.
+    pub forwarded_header: ForwardedHeader,
+}
+
+/// The header in which HTTP proxies say where a request comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, which most proxies know.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { token_life: HumanDuration::from_secs(60 * 60), requests_per_minute: 600 }
+        Self {
+            token_life: HumanDuration::from_secs(60 * 60),
+            requests_per_minute: 600,
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     Tickets, Tls, User, ViewerSecurity, Vnc,
 };
 use crate::named::Named;
-use crate::values::{FilePath, ListenAddresses, Name, Secret};
+use crate::values::{FilePath, ListenAddresses, Name, Network, Secret};
 
 /// Passerelle's configuration.
 ///
@@ -157,4 +157,36 @@ pub struct Listen {
     /// For `/metrics`, `/healthz` and `/readyz` in clear text and without a login; usually 127.0.0.1:9090.
     #[serde(default)]
     pub metrics: Option<ListenAddresses>,
+    /// Load balancers that say where a connection comes from, in the PROXY protocol.
+    #[serde(default)]
+    pub proxy_protocol: ProxyProtocol,
+}
+
+impl Listen {
+    /// The addresses of each listener, by its key.
+    pub fn addresses(&self) -> [(&'static str, Option<&ListenAddresses>); 4] {
+        let Self { rdp, vnc, https, metrics, proxy_protocol: _ } = self;
+        [
+            ("rdp", rdp.as_ref()),
+            ("vnc", vnc.as_ref()),
+            ("https", https.as_ref()),
+            ("metrics", metrics.as_ref()),
+        ]
+    }
+}
+
+/// Networks of the load balancers before each listener. A connection from there has to begin with a PROXY header of
+/// version 1 or 2, and comes from where that says. From elsewhere such a header is not understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProxyProtocol {
+    /// Before `listen.rdp`.
+    #[schemars(extend("uniqueItems" = true))]
+    pub rdp: Vec<Network>,
+    /// Before `listen.vnc`.
+    #[schemars(extend("uniqueItems" = true))]
+    pub vnc: Vec<Network>,
+    /// Before `listen.https`.
+    #[schemars(extend("uniqueItems" = true))]
+    pub https: Vec<Network>,
 }

@@ -14,8 +14,8 @@ mod target;
 mod tls;
 mod vnc;
 
-pub use api::{Api, Roles, Scope, ServiceAccount, UnknownScope};
-pub use config::{Config, Listen};
+pub use api::{Api, ForwardedHeader, Roles, Scope, ServiceAccount, UnknownScope};
+pub use config::{Config, Listen, ProxyProtocol};
 pub use issuer::{Claims, Issuer, KeySetFile, SecondFactorClaim, SigningAlgorithm};
 pub use limits::{
     AddressBackoff, Approvals, Backoff, ClipboardSizes, GlobalBackoff, Limits, Lockout, TechnicianBackoff,

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use passerelle_config::{
-    Config, FileError, FragmentFile, Loaded, Permission, Protocol, RdpSecurity, Resolver, Scope, Store,
-    TargetSelector, ViewerSecurity, schema,
+    Config, FileError, ForwardedHeader, FragmentFile, Loaded, Permission, Protocol, RdpSecurity, Resolver,
+    Scope, Store, TargetSelector, ViewerSecurity, schema,
 };
 use proptest::prelude::*;
 use zeroize::Zeroizing;

@@ -74,3 +74,38 @@ fn warnings_of_open_metrics() -> Vec<String> {
     let text = "listen: { vnc: '127.0.0.1:0', metrics: '0.0.0.0:9090' }\nroles: { auditor: [nobody] }";
     accepted(text).warnings.into_iter().map(|warning| warning.key).collect()
 }
+
+#[test]
+fn whoever_says_where_a_connection_comes_from_is_named() {
+    let text = "listen: { vnc: '127.0.0.1:0', https: '127.0.0.1:0', proxy_protocol: { vnc: [10.0.0.0/8, '::1'] } }\n\
+                tls: { self_signed: true }\n\
+                api: { trusted_proxies: [192.0.2.7], forwarded_header: forwarded }";
+    let Loaded { config, warnings, .. } = accepted(text);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!(config.listen.proxy_protocol.vnc.len(), 2);
+    assert!(config.listen.proxy_protocol.https.is_empty());
+    assert_eq!(config.api.forwarded_header, ForwardedHeader::Forwarded);
+
+    let doubtful = accepted(
+        "listen: { vnc: '127.0.0.1:0', proxy_protocol: { rdp: [10.0.0.1] } }\n\
+         api: { trusted_proxies: [10.0.0.1] }",
+    );
+    let keys: Vec<_> = doubtful.warnings.into_iter().map(|warning| warning.key).collect();
+    assert_eq!(keys, ["listen.proxy_protocol.rdp", "api.trusted_proxies"]);
+    let doubtful = accepted("listen: { vnc: '127.0.0.1:0' }\napi: { forwarded_header: x_forwarded_for }");
+    assert_eq!(doubtful.warnings[0].key, "api.forwarded_header");
+
+    assert_eq!(
+        errors(
+            "listen: { vnc: '127.0.0.1:0', proxy_protocol: { vnc: [10.0.0.1/8, '::/0'], metrics: [] } }\n\
+             api: { trusted_proxies: [0.0.0.0/0], forwarded_header: via }"
+        ),
+        [
+            "p.yaml:1:55: listen.proxy_protocol.vnc[0]: `10.0.0.1/8` has an address within the network; write `10.0.0.0/8` for the network, or the address without `/`",
+            "p.yaml:1:67: listen.proxy_protocol.vnc[1]: lets everybody say that they come from anywhere; write the addresses of your proxies",
+            "p.yaml:1:76: listen.proxy_protocol.metrics: unknown key",
+            "p.yaml:2:26: api.trusted_proxies[0]: lets everybody say that they come from anywhere; write the addresses of your proxies",
+            "p.yaml:2:56: api.forwarded_header: `via` is not known here; write one of `x_forwarded_for`, `forwarded`",
+        ]
+    );
+}

@@ -16,9 +16,11 @@ use data_encoding::HEXLOWER;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use passerelle_auth::{AttemptKey, is_jwt};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::access::{self, Access};
+use super::forwarded;
 use super::principal::{Kind, Principal};
 use super::problem::{Problem, from_framework};
 use super::server::Peer;
@@ -38,15 +40,17 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_ID: usize = 64;
 
 /// Gives the request an id, a span and a time limit, and the answer its headers and form.
-pub(super) async fn frame(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+pub(super) async fn frame(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let path: String = request.uri().path().chars().take(200).collect();
-    let span = tracing::info_span!("request", id, method = %request.method(), path);
+    let span = tracing::info_span!("request", id, method = %request.method(), path, client = Empty);
+    let located = locate(&gateway, &mut request, &span);
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().clone();
     let answer = async {
         let answer = tokio::time::timeout(PATIENCE, async {
-            match whole(request).await {
+            let request = whole(request).await;
+            match located.and(request) {
                 Ok(request) => next.run(request).await,
                 Err(problem) => problem.into_response(),
             }
@@ -67,6 +71,22 @@ pub(super) async fn frame(State(gateway): State<Arc<Gateway>>, request: Request,
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Replaces the address of a trusted proxy by the one that the proxy got the request from.
+fn locate(gateway: &Gateway, request: &mut Request, span: &Span) -> Result<(), Problem> {
+    let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>() else { return Ok(()) };
+    let Some(address) = peer.address() else { return Ok(()) };
+    let policy = gateway.policy();
+    let api = &policy.config.api;
+    let client = forwarded::client(address, &api.trusted_proxies, api.forwarded_header, request.headers())
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "forwarded", error))?;
+    if client != address {
+        span.record("client", tracing::field::display(client));
+        let peer = peer.calling_from(client);
+        request.extensions_mut().insert(ConnectInfo(peer));
+    }
+    Ok(())
 }
 
 /// The request with its body at hand. A connection on which a request is refused before its body has arrived would
@@ -130,7 +150,7 @@ pub(super) async fn guard(
     let caller = match (&principal, peer.address()) {
         (Ok(Some(principal)), _) if principal.kind == Kind::Owner => None,
         (Ok(Some(principal)), _) => Some(principal.by()),
-        (Ok(None) | Err(_), address) => address.map(|address| AttemptKey::address(address.ip()).to_string()),
+        (Ok(None) | Err(_), address) => address.map(|address| AttemptKey::address(address).to_string()),
     };
     let limit = gateway.policy().config.api.requests_per_minute;
     let quota = caller.map(|caller| gateway.rates.count(caller, limit, ambient::now()));
@@ -178,7 +198,7 @@ async fn authenticate(
                     // It is good once and not to be used up where it is not needed.
                     return Ok(None);
                 }
-                let identity = login::by_token(gateway, token, address.ip()).await?;
+                let identity = login::by_token(gateway, token, *address).await?;
                 let principal = tokens::principal(&identity, &policy.config);
                 principal
                     .ok_or_else(|| Problem::unauthorized("the token's issuer is no longer configured"))?

@@ -106,7 +106,7 @@ async fn log_in(
     Json(credentials): Json<Credentials>,
 ) -> Result<Json<LoggedIn>, Problem> {
     let policy = gateway.policy();
-    let address = peer.address().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip());
+    let address = peer.address().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let identity = match &credentials {
         Credentials::Password(credentials) => {
             let (name, entered) = (&credentials.username, credentials.entered());

@@ -10,6 +10,7 @@ mod access;
 mod approval_events;
 mod approvals;
 mod audit;
+mod forwarded;
 mod guard;
 mod health;
 mod idempotency;

@@ -1,6 +1,6 @@
 //! Who calls.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -22,7 +22,7 @@ pub(crate) struct Principal {
     /// What they may do.
     pub(crate) scopes: Vec<Scope>,
     /// Where they call from, if over a network.
-    pub(crate) address: Option<SocketAddr>,
+    pub(crate) address: Option<IpAddr>,
     /// From when on their token is refused, if ever.
     pub(crate) expires_at: Option<Timestamp>,
     /// Whether they proved a second factor.

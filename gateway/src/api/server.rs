@@ -1,6 +1,6 @@
 //! Speaking HTTP on a connection, whichever way it came.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,14 +13,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use crate::arrival::Arrival;
 use crate::gateway::Gateway;
-use crate::listener;
 use crate::preauth::Place;
 
 /// How long a client may take for the head of a request, and how long a connection may be idle.
@@ -46,7 +45,7 @@ pub(crate) enum Peer {
     /// Anybody.
     Network {
         /// Where from.
-        address: SocketAddr,
+        address: IpAddr,
         /// The place in the waiting room, until somebody has logged in on the connection.
         place: Arc<Mutex<Option<Place>>>,
     },
@@ -54,7 +53,7 @@ pub(crate) enum Peer {
 
 impl Peer {
     /// Anybody, with a place in the waiting room.
-    pub(crate) fn network(address: SocketAddr, place: Option<Place>) -> Self {
+    pub(crate) fn network(address: IpAddr, place: Option<Place>) -> Self {
         Self::Network { address, place: Arc::new(Mutex::new(place)) }
     }
 
@@ -65,8 +64,16 @@ impl Peer {
         }
     }
 
+    /// The same connection, on which somebody calls from this address.
+    pub(super) fn calling_from(&self, address: IpAddr) -> Self {
+        match self {
+            Self::Owner(name) => Self::Owner(name.clone()),
+            Self::Network { place, .. } => Self::Network { address, place: place.clone() },
+        }
+    }
+
     /// Where the connection comes from, if it comes over a network.
-    pub(super) fn address(&self) -> Option<SocketAddr> {
+    pub(super) fn address(&self) -> Option<IpAddr> {
         match self {
             Self::Owner(_) => None,
             Self::Network { address, .. } => Some(*address),
@@ -88,31 +95,26 @@ impl Server {
     }
 
     /// Serves a connection over TLS with the gateway's certificate.
-    pub(crate) async fn https(self, gateway: Arc<Gateway>, stream: TcpStream, address: SocketAddr) {
-        let place = gateway.room.enter();
+    pub(crate) async fn https(self, gateway: Arc<Gateway>, arrival: Arrival) {
+        let Arrival { stream, peer, place } = arrival;
         let evicted = place.eviction();
         let policy = gateway.policy();
         let Some(tls) = policy.https.clone() else { return };
-        if listener::tune(&stream).is_err() {
-            return;
-        }
         let handshake = timeout(policy.config.limits.handshake.get(), TlsAcceptor::from(tls).accept(stream));
         // A connection may outlive many reloads; its policy must not.
         drop(policy);
         match evicted.run_until_cancelled(handshake).await {
-            Some(Ok(Ok(stream))) => self.speak(stream, Peer::network(address, Some(place)), evicted).await,
-            Some(Ok(Err(error))) => tracing::debug!(%error, %address, "no TLS with an API client"),
-            Some(Err(_)) | None => tracing::debug!(%address, "an API client did not finish TLS in time"),
+            Some(Ok(Ok(stream))) => self.speak(stream, Peer::network(peer.ip(), Some(place)), evicted).await,
+            Some(Ok(Err(error))) => tracing::debug!(%error, "no TLS with an API client"),
+            Some(Err(_)) | None => tracing::debug!("an API client did not finish TLS in time"),
         }
     }
 
     /// Serves a connection in clear text.
-    pub(crate) async fn http(self, gateway: Arc<Gateway>, stream: TcpStream, address: SocketAddr) {
-        let place = gateway.room.enter();
+    pub(crate) async fn http(self, arrival: Arrival) {
+        let Arrival { stream, peer, place } = arrival;
         let evicted = place.eviction();
-        if listener::tune(&stream).is_ok() {
-            self.speak(stream, Peer::network(address, Some(place)), evicted).await;
-        }
+        self.speak(stream, Peer::network(peer.ip(), Some(place)), evicted).await;
     }
 
     /// Serves what travels on `stream` until it ends, is `evicted`, or the server is closed.

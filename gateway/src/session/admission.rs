@@ -84,7 +84,7 @@ fn allowed(
 }
 
 /// Writes down what needs no login to cause, though not as often as it happens.
-pub(super) fn note_stranger(gateway: &Gateway, event: AuditEvent, why: &dyn Display) {
+pub(crate) fn note_stranger(gateway: &Gateway, event: AuditEvent, why: &dyn Display) {
     if let Some(suppressed) = gateway.strangers.pass(ambient::now()) {
         let event = event.outcome(Outcome::Refused).message(why.to_string());
         gateway.audit.note(event.detail("suppressed", suppressed));

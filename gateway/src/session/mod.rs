@@ -11,7 +11,7 @@ mod running;
 mod target;
 pub(crate) mod vnc;
 
-pub(crate) use admission::REFUSAL_DELAY;
+pub(crate) use admission::{REFUSAL_DELAY, note_stranger};
 pub(crate) use close::CloseReason;
 pub(crate) use lease::keep as keep_leases;
 pub(crate) use observer::Observer;

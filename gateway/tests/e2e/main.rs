@@ -5,6 +5,7 @@
 
 mod api;
 mod cluster;
+mod edge;
 mod faults;
 mod harness;
 mod hostile;

@@ -130,6 +130,8 @@ kinds! {
     ProtocolViolation = "protocol.violation",
     /// A viewer was turned away before it could log in.
     ViewerRefused = "viewer.refused",
+    /// A trusted proxy did not say where a connection comes from.
+    ProxyRefused = "proxy.refused",
     /// Someone read the audit log through the API.
     AuditRead = "audit.read",
     /// The log's last line was not whole at the start and was put aside.

@@ -59,7 +59,7 @@ pub(super) const DEBIAN: &[(&str, &[&str])] = &[
     ("a load balancer", &["haproxy"]),
     ("certificates and tools from PyPI", &["openssl", "ca-certificates", "python3-venv"]),
     ("an authenticator", &["oathtool"]),
-    ("programs that use the API", &["curl"]),
+    ("programs that use the API, and a load balancer before them", &["curl", "haproxy"]),
 ];
 
 /// Packages of PyPI, pinned.

@@ -108,7 +108,7 @@ impl Site {
     /// Sends a request from an address of the network.
     async fn send(&self, request: Request<Body>) -> Answer {
         let mut request = request;
-        let peer = Peer::network("192.0.2.7:4711".parse().unwrap(), None);
+        let peer = Peer::network("192.0.2.7".parse().unwrap(), None);
         if request.extensions().get::<ConnectInfo<Peer>>().is_none() {
             request.extensions_mut().insert(ConnectInfo(peer));
         }

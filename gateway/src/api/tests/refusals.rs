@@ -70,6 +70,39 @@ async fn who_calls_too_often_waits() {
     expect_problem(&site.call(Method::GET, "/api/v1/me", None, None).await, 401);
 }
 
+/// The requests of this test come from 192.0.2.7.
+#[tokio::test]
+async fn callers_behind_a_trusted_proxy_are_told_apart() {
+    let site =
+        Site::open_with("api: { requests_per_minute: 2, trusted_proxies: [192.0.2.0/24, 10.0.0.1] }\n").await;
+    let ask = async |forwarded: &str| {
+        let mut asked = request(Method::GET, "/api/v1/me", None, None);
+        asked.headers_mut().insert("x-forwarded-for", forwarded.parse().unwrap());
+        // Not the header that was agreed on.
+        asked.headers_mut().insert("forwarded", "for=203.0.113.1".parse().unwrap());
+        site.send(asked).await
+    };
+    for status in [401, 401, 429] {
+        expect_problem(&ask("198.51.100.1").await, status);
+    }
+    // What somebody wrote before it makes nobody else of them.
+    expect_problem(&ask("203.0.113.9, 198.51.100.1").await, 429);
+    expect_problem(&ask("10.9.9.9, 198.51.100.1, 10.0.0.1").await, 429);
+    expect_problem(&ask("198.51.100.2").await, 401);
+    let answer = ask("nobody").await;
+    expect_problem(&answer, 400);
+    assert!(answer.text.contains("X-Forwarded-For"), "{}", answer.text);
+    // The proxy itself.
+    expect_problem(&site.call(Method::GET, "/api/v1/me", None, None).await, 401);
+
+    let site = Site::open_with("api: { requests_per_minute: 2, trusted_proxies: [10.0.0.1] }\n").await;
+    for (forwarded, status) in [("198.51.100.1", 401), ("198.51.100.2", 401), ("nobody", 429)] {
+        let mut asked = request(Method::GET, "/api/v1/me", None, None);
+        asked.headers_mut().insert("x-forwarded-for", forwarded.parse().unwrap());
+        expect_problem(&site.send(asked).await, status);
+    }
+}
+
 #[tokio::test]
 async fn a_gateway_that_stops_is_alive_and_not_ready() {
     let site = Site::open().await;

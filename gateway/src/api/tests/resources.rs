@@ -278,7 +278,7 @@ pub(super) async fn next_event(body: &mut Body) -> String {
 
 pub(super) async fn follow(site: &Site, path: &str, token: &str) -> Body {
     let mut asked = request(Method::GET, path, Some(token), None);
-    asked.extensions_mut().insert(ConnectInfo(Peer::network("192.0.2.7:4711".parse().unwrap(), None)));
+    asked.extensions_mut().insert(ConnectInfo(Peer::network("192.0.2.7".parse().unwrap(), None)));
     let response = site.router.clone().oneshot(asked).await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     response.into_body()

@@ -17,16 +17,16 @@ use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 use passerelle_transport::Transport;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
 use self::target::Target;
 use super::admission::{self, VIEWER_PATIENCE};
 use super::running::{Admitted, Running};
 use super::{CloseReason, Phase};
+use crate::ambient;
+use crate::arrival::Arrival;
 use crate::gateway::Gateway;
 use crate::policy::Policy;
-use crate::{ambient, listener};
 
 /// How long a session that its own viewer takes over may need to end.
 const TAKE_OVER: Duration = Duration::from_secs(5);
@@ -38,57 +38,49 @@ struct Entrant {
 }
 
 /// Serves one viewer.
-pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: SocketAddr) {
-    let span = tracing::info_span!("connection", %peer, session = tracing::field::Empty);
-    async {
-        let policy = gateway.policy();
-        let Some(entrant) = welcome(&gateway, &policy, stream, peer).await else { return };
-        let Entrant { mut viewer, entry } = entrant;
-        // mstsc and others log in, leave to ask their user about the certificate, and come back.
-        match timeout(policy.config.limits.handshake.get(), viewer.hello()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) if error.is_violation() => {
-                tracing::info!(%error, "the viewer broke the protocol after its login");
-                let event = AuditEvent::new(AuditKind::ViewerRefused)
-                    .technician(&entry.identity.technician)
-                    .target(&entry.target)
-                    .address(peer)
-                    .outcome(Outcome::Refused)
-                    .message(error.to_string());
-                return gateway.audit.note(event);
-            }
-            Ok(Err(error)) => return tracing::info!(%error, "the viewer left after its login"),
-            Err(_) => return tracing::info!("the viewer did not go on after its login"),
+pub(crate) async fn connection(gateway: Arc<Gateway>, arrival: Arrival) {
+    let policy = gateway.policy();
+    let peer = arrival.peer;
+    let Some(entrant) = welcome(&gateway, &policy, arrival).await else { return };
+    let Entrant { mut viewer, entry } = entrant;
+    // mstsc and others log in, leave to ask their user about the certificate, and come back.
+    match timeout(policy.config.limits.handshake.get(), viewer.hello()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) if error.is_violation() => {
+            tracing::info!(%error, "the viewer broke the protocol after its login");
+            let event = AuditEvent::new(AuditKind::ViewerRefused)
+                .technician(&entry.identity.technician)
+                .target(&entry.target)
+                .address(peer)
+                .outcome(Outcome::Refused)
+                .message(error.to_string());
+            return gateway.audit.note(event);
         }
-        match admission::authorize(&gateway, &policy, &entry, Protocol::Rdp, peer) {
-            Ok((target, grant)) => {
-                if let (true, Some(ticket)) = (entry.resumed, &entry.ticket) {
-                    take_over(&gateway, ticket.id).await;
-                }
-                let admitted = Admitted {
-                    entry,
-                    target,
-                    grant,
-                    protocol: "rdp",
-                    viewer_security: viewer.facts().security.name(),
-                    peer,
-                };
-                admit(&gateway, policy, admitted, viewer).await;
-            }
-            Err(_) => refuse(viewer, RdpRefusal::NotAllowed).await,
-        }
+        Ok(Err(error)) => return tracing::info!(%error, "the viewer left after its login"),
+        Err(_) => return tracing::info!("the viewer did not go on after its login"),
     }
-    .instrument(span)
-    .await;
+    match admission::authorize(&gateway, &policy, &entry, Protocol::Rdp, peer) {
+        Ok((target, grant)) => {
+            if let (true, Some(ticket)) = (entry.resumed, &entry.ticket) {
+                take_over(&gateway, ticket.id).await;
+            }
+            let admitted = Admitted {
+                entry,
+                target,
+                grant,
+                protocol: "rdp",
+                viewer_security: viewer.facts().security.name(),
+                peer,
+            };
+            admit(&gateway, policy, admitted, viewer).await;
+        }
+        Err(_) => refuse(viewer, RdpRefusal::NotAllowed).await,
+    }
 }
 
 /// Negotiates with the viewer and redeems what it presents. Nothing when it was turned away.
-async fn welcome(gateway: &Gateway, policy: &Policy, stream: TcpStream, peer: SocketAddr) -> Option<Entrant> {
-    let place = gateway.room.enter();
-    if let Err(error) = listener::tune(&stream) {
-        tracing::debug!(%error, "the connection is gone");
-        return None;
-    }
+async fn welcome(gateway: &Gateway, policy: &Policy, arrival: Arrival) -> Option<Entrant> {
+    let Arrival { stream, peer, place } = arrival;
     let limits = &policy.config.limits;
     let negotiation = authenticate(gateway, policy, stream, peer);
     let authenticated = tokio::select! {

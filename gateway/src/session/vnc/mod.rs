@@ -2,7 +2,6 @@
 
 mod target;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use passerelle_auth::{Entry, LoginRefusal, Refusal, Secret};
@@ -15,53 +14,44 @@ use passerelle_vnc::viewer::{self, Pending, Presented, ViewerError, ViewerLeg, V
 use passerelle_vnc::{KeystrokePolicy, RelaySettings, VncRelay};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tracing::Instrument as _;
 
 use self::target::Target;
 use super::admission::{self, VIEWER_PATIENCE};
 use super::running::{Admitted, Running};
 use super::{CloseReason, Phase};
+use crate::ambient;
+use crate::arrival::Arrival;
 use crate::gateway::Gateway;
 use crate::policy::Policy;
-use crate::{ambient, listener};
 
 /// Serves one viewer.
-pub(crate) async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: SocketAddr) {
-    let span = tracing::info_span!("connection", %peer, session = tracing::field::Empty);
-    async {
-        let policy = gateway.policy();
-        let Some((pending, entry)) = authenticate(&gateway, &policy, stream, peer).await else { return };
-        match admission::authorize(&gateway, &policy, &entry, Protocol::Vnc, peer) {
-            Ok((target, grant)) => {
-                let admitted = Admitted {
-                    entry,
-                    target,
-                    grant,
-                    protocol: "vnc",
-                    viewer_security: pending.security().name(),
-                    peer,
-                };
-                admit(&gateway, policy, admitted, pending).await;
-            }
-            Err(why) => refuse(pending, &why).await,
+pub(crate) async fn connection(gateway: Arc<Gateway>, arrival: Arrival) {
+    let policy = gateway.policy();
+    let peer = arrival.peer;
+    let Some((pending, entry)) = authenticate(&gateway, &policy, arrival).await else { return };
+    match admission::authorize(&gateway, &policy, &entry, Protocol::Vnc, peer) {
+        Ok((target, grant)) => {
+            let admitted = Admitted {
+                entry,
+                target,
+                grant,
+                protocol: "vnc",
+                viewer_security: pending.security().name(),
+                peer,
+            };
+            admit(&gateway, policy, admitted, pending).await;
         }
+        Err(why) => refuse(pending, &why).await,
     }
-    .instrument(span)
-    .await;
 }
 
 /// Negotiates with the viewer and redeems what it presents. Nothing when it was turned away.
 async fn authenticate(
     gateway: &Gateway,
     policy: &Policy,
-    stream: TcpStream,
-    peer: SocketAddr,
+    arrival: Arrival,
 ) -> Option<(Pending<TcpStream>, Entry)> {
-    let place = gateway.room.enter();
-    if let Err(error) = listener::tune(&stream) {
-        tracing::debug!(%error, "the connection is gone");
-        return None;
-    }
+    let Arrival { stream, peer, place } = arrival;
     let limits = &policy.config.limits;
     let mut random = ambient::random;
     let negotiation = viewer::negotiate(stream, &policy.viewer, &mut random);

@@ -235,6 +235,12 @@ impl<'lab> Site<'lab> {
         self.configure()
     }
 
+    /// Changes what the configuration's file says.
+    pub(crate) fn replace(&self, from: &str, to: &str) -> Outcome {
+        let old = fs::read_to_string(self.configuration()).map_err(|error| error.to_string())?;
+        self.lab.write("passerelle.yaml", old.replace(from, to)).map(drop)
+    }
+
     /// Appends to the configuration's file.
     pub(crate) fn append(&self, text: &str) -> Outcome {
         let old = fs::read_to_string(self.configuration()).map_err(|error| error.to_string())?;

@@ -28,6 +28,11 @@ impl Viewer {
         Self::login_with(site.port, TargetSecurity::VncAuth, "", &ticket.vnc_password)
     }
 
+    /// Logs in with a ticket over VncAuth on a connection that is there already.
+    pub(crate) fn login_on(stream: TcpStream, ticket: &Ticket) -> Outcome<Self> {
+        Self::login_as(stream, TargetSecurity::VncAuth, "", &ticket.vnc_password)
+    }
+
     /// Logs in with a user name over ARD.
     pub(crate) fn login_ard(site: &Site<'_>, ticket: &Ticket) -> Outcome<Self> {
         Self::login_with(site.port, TargetSecurity::Ard, &ticket.username, &ticket.ticket)
@@ -40,7 +45,15 @@ impl Viewer {
         username: &str,
         password: &str,
     ) -> Outcome<Self> {
-        let mut stream = connect(port)?;
+        Self::login_as(connect(port)?, security, username, password)
+    }
+
+    fn login_as(
+        mut stream: TcpStream,
+        security: TargetSecurity,
+        username: &str,
+        password: &str,
+    ) -> Outcome<Self> {
         let kind =
             if username.is_empty() { CredentialKind::Password } else { CredentialKind::UsernameAndPassword };
         let mut handshake = TargetHandshake::new(&[security], kind);
