@@ -4,12 +4,12 @@ use std::fs;
 use std::sync::Arc;
 
 use passerelle_auth::{
-    AttemptKey, Backoff, Claim, Claimant, Digest, Document, DocumentKind, Embedded, Expect, Fingerprint,
-    Lease, LeaseRequest, LockoutPolicy, Put, SealedSecret, SessionId, SessionLimits, Store, Ticket,
-    TicketContext, TicketId, TicketKey, TicketRecord, Trust,
+    AttemptKey, Backoff, Claim, Document, DocumentKind, Embedded, Expect, Fingerprint, Lease, LockoutPolicy,
+    Put, Store, Trust,
 };
 
 use crate::conformance::{Fixture, address, at, conformance, seconds};
+use crate::samples::{claim, issue, request};
 
 mod in_memory {
     use super::*;
@@ -34,29 +34,6 @@ mod in_a_file {
     conformance!(super::fixture);
 }
 
-fn record(number: u8) -> TicketRecord {
-    TicketRecord {
-        ticket: Ticket {
-            id: TicketId::from_bytes([number; 16]),
-            technician: "alice".to_owned(),
-            target: "front-desk".to_owned(),
-            permissions: None,
-            address: None,
-            issued_at: at(0),
-            expires_at: at(60),
-            context: TicketContext::default(),
-        },
-        digests: vec![Digest([number; 32])],
-        sealed: Some(SealedSecret(vec![number; 36])),
-    }
-}
-
-async fn claim(store: &Embedded, number: u8) -> Claim {
-    let claimant = Claimant { address: address("192.0.2.7"), login: None, resume: false };
-    let key = TicketKey::Digest(Digest([number; 32]));
-    store.claim(&key, &claimant, &LockoutPolicy::default(), at(1)).await.unwrap()
-}
-
 /// The files as they are while the store is open are those that a killed process leaves behind.
 #[tokio::test]
 async fn what_a_killed_process_leaves_behind_is_whole() {
@@ -71,23 +48,13 @@ async fn what_a_killed_process_leaves_behind_is_whole() {
     fs::create_dir(&killed).unwrap();
 
     let store = Embedded::open(&alive.join("store.db")).unwrap();
-    store.issue(&record(1), at(0)).await.unwrap();
-    store.issue(&record(2), at(0)).await.unwrap();
-    let Claim::Claimed { fence: before, .. } = claim(&store, 1).await else { panic!("not claimed") };
+    issue(&store, 1).await;
+    issue(&store, 2).await;
+    let Claim::Claimed { fence: before, .. } = claim(&store, 1).await.unwrap() else { panic!("not claimed") };
     let key = AttemptKey::address(address("192.0.2.8"));
     store.fail(std::slice::from_ref(&key), &policy, at(1)).await.unwrap();
     store.trust("front-desk", &Fingerprint([1; 32]), at(1)).await.unwrap();
-    let request = LeaseRequest {
-        session: SessionId::from_bytes([1; 16]),
-        node: "a".to_owned(),
-        technician: "alice".to_owned(),
-        target: "front-desk".to_owned(),
-        protocol: "vnc".to_owned(),
-        address: address("192.0.2.7"),
-        ttl: seconds(10),
-        limits: SessionLimits::default(),
-    };
-    assert!(matches!(store.lease(&request, at(1)).await.unwrap(), Lease::Leased { .. }));
+    assert!(matches!(store.lease(&request(1), at(1)).await.unwrap(), Lease::Leased { .. }));
     let used = Document {
         kind: DocumentKind::JwtId,
         key: "jti".to_owned(),
@@ -102,9 +69,9 @@ async fn what_a_killed_process_leaves_behind_is_whole() {
     }
 
     let store = Embedded::open(&killed.join("store.db")).unwrap();
-    assert!(matches!(claim(&store, 1).await, Claim::Used { .. }));
+    assert!(matches!(claim(&store, 1).await.unwrap(), Claim::Used { .. }));
     assert_eq!(store.candidates(None, at(1)).await.unwrap().len(), 2);
-    match claim(&store, 2).await {
+    match claim(&store, 2).await.unwrap() {
         Claim::Claimed { fence, .. } => assert!(fence > before),
         other => panic!("{other:?}"),
     }

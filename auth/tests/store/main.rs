@@ -5,3 +5,4 @@
 mod conformance;
 mod embedded;
 mod redis;
+mod samples;

@@ -7,20 +7,7 @@ use passerelle_auth::{
 use passerelle_desktop::{Permission, Permissions};
 
 use super::{Fixture, address, at, seconds};
-
-/// Alice's session to the front desk on node a, for 10 s, without limits.
-fn request(number: u8) -> LeaseRequest {
-    LeaseRequest {
-        session: id(number),
-        node: "a".to_owned(),
-        technician: "alice".to_owned(),
-        target: "front-desk".to_owned(),
-        protocol: "vnc".to_owned(),
-        address: address("192.0.2.7"),
-        ttl: seconds(10),
-        limits: SessionLimits::default(),
-    }
-}
+use crate::samples::request;
 
 fn id(number: u8) -> SessionId {
     SessionId::from_bytes([number; 16])

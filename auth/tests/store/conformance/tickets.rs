@@ -2,29 +2,12 @@
 
 use passerelle_auth::{
     AttemptKey, Claim, Claimant, Digest, Issue, LockoutPolicy, Login, RESUME_WINDOW, SealedSecret, Store,
-    StoreError, Ticket, TicketContext, TicketId, TicketKey, TicketRecord, Timestamp,
+    StoreError, TicketContext, TicketId, TicketKey, TicketRecord, Timestamp,
 };
 use passerelle_desktop::{Permission, Permissions};
 
 use super::{Fixture, address, at, seconds};
-
-/// A ticket of alice's for the front desk, issued at 0 for a minute. Its secrets are made of `number`.
-fn record(number: u8) -> TicketRecord {
-    TicketRecord {
-        ticket: Ticket {
-            id: id(number),
-            technician: "alice".to_owned(),
-            target: "front-desk".to_owned(),
-            permissions: None,
-            address: None,
-            issued_at: at(0),
-            expires_at: at(60),
-            context: TicketContext::default(),
-        },
-        digests: vec![Digest([number; 32]), Digest([number | 0x80; 32])],
-        sealed: Some(SealedSecret(vec![number; 36])),
-    }
-}
+use crate::samples::record;
 
 fn id(number: u8) -> TicketId {
     TicketId::from_bytes([number; 16])

@@ -4,41 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerelle_auth::{
-    Claim, Claimant, Digest, Document, DocumentKind, Expect, Lease, LeaseRequest, LockoutPolicy, Put, Redis,
-    Renewal, Revocation, SealedSecret, SessionId, SessionLimits, Store, StoreError, StoreEvent, Ticket,
-    TicketContext, TicketId, TicketKey, TicketRecord,
+    Claim, Document, DocumentKind, Expect, Lease, Put, Redis, Renewal, Revocation, Store, StoreError,
+    StoreEvent,
 };
 use passerelle_desktop::{Permission, Permissions};
 
 use super::server::{RIGHTS, Server};
-use crate::conformance::{address, at, seconds};
-
-fn record(number: u8) -> TicketRecord {
-    TicketRecord {
-        ticket: Ticket {
-            id: TicketId::from_bytes([number; 16]),
-            technician: "alice".to_owned(),
-            target: "front-desk".to_owned(),
-            permissions: None,
-            address: None,
-            issued_at: at(0),
-            expires_at: at(60),
-            context: TicketContext::default(),
-        },
-        digests: vec![Digest([number; 32])],
-        sealed: Some(SealedSecret(vec![number; 36])),
-    }
-}
-
-pub(super) async fn claim(store: &dyn Store, number: u8) -> Result<Claim, StoreError> {
-    let claimant = Claimant { address: address("192.0.2.7"), login: None, resume: false };
-    let key = TicketKey::Digest(Digest([number; 32]));
-    store.claim(&key, &claimant, &LockoutPolicy::default(), at(1)).await
-}
-
-pub(super) async fn issue(store: &dyn Store, number: u8) {
-    store.issue(&record(number), at(0)).await.unwrap();
-}
+use crate::conformance::{at, seconds};
+use crate::samples::{claim, issue, request};
 
 fn jwt() -> Document {
     Document {
@@ -46,19 +19,6 @@ fn jwt() -> Document {
         key: "issuer jti".to_owned(),
         value: Vec::new(),
         expires_at: Some(at(600)),
-    }
-}
-
-fn request() -> LeaseRequest {
-    LeaseRequest {
-        session: SessionId::from_bytes([1; 16]),
-        node: "a".to_owned(),
-        technician: "alice".to_owned(),
-        target: "front-desk".to_owned(),
-        protocol: "vnc".to_owned(),
-        address: address("192.0.2.7"),
-        ttl: seconds(10),
-        limits: SessionLimits::default(),
     }
 }
 
@@ -114,9 +74,9 @@ async fn a_server_that_comes_back_has_forgotten_nothing() {
     };
     assert_eq!(connections().await, "connected_clients:2", "the store's and this question's");
     // Events come again.
-    assert!(matches!(store.lease(&request(), at(2)).await.unwrap(), Lease::Leased { .. }));
+    assert!(matches!(store.lease(&request(1), at(2)).await.unwrap(), Lease::Leased { .. }));
     let revocation = Revocation { by: "carol".to_owned(), reason: String::new() };
-    assert!(store.revoke(request().session, &revocation, at(3)).await.unwrap());
+    assert!(store.revoke(request(1).session, &revocation, at(3)).await.unwrap());
     let told = async {
         while let Some(event) = watcher.next().await {
             if let StoreEvent::Revoked { .. } = event {
@@ -138,7 +98,7 @@ async fn a_flushed_server_lets_nothing_in_again() {
     assert!(matches!(claim(&nodes[0], 1).await.unwrap(), Claim::Claimed { .. }));
     assert!(matches!(nodes[0].put(&jwt(), Expect::Absent, at(1)).await.unwrap(), Put::Stored { .. }));
     let Put::Stored { version } = nodes[0].put(&target, Expect::Any, at(1)).await.unwrap() else { panic!() };
-    let Lease::Leased { fence } = nodes[0].lease(&request(), at(1)).await.unwrap() else { panic!() };
+    let Lease::Leased { fence } = nodes[0].lease(&request(1), at(1)).await.unwrap() else { panic!() };
     let epoch = nodes[0].epoch().await.unwrap();
     assert_eq!(nodes[0].since(at(0)).await.unwrap(), at(0));
 
@@ -153,8 +113,8 @@ async fn a_flushed_server_lets_nothing_in_again() {
     assert_eq!(nodes[1].since(at(5)).await.unwrap(), at(5));
     assert_eq!(nodes[0].since(at(9)).await.unwrap(), at(5));
     // A session goes on under a new lease.
-    assert_eq!(nodes[0].renew(request().session, fence, seconds(10), at(5)).await.unwrap(), Renewal::Lost);
-    let Lease::Leased { fence: later } = nodes[0].lease(&request(), at(5)).await.unwrap() else { panic!() };
+    assert_eq!(nodes[0].renew(request(1).session, fence, seconds(10), at(5)).await.unwrap(), Renewal::Lost);
+    let Lease::Leased { fence: later } = nodes[0].lease(&request(1), at(5)).await.unwrap() else { panic!() };
     assert!(fence < later);
     // Nothing of before is taken for anything of now.
     assert_ne!(nodes[0].epoch().await.unwrap(), epoch);
@@ -174,16 +134,16 @@ async fn renewals_tell_what_events_do_not() {
     .await;
     let nodes = [server.store_of("node", "x"), server.store_of("node", "x")];
     let mut watcher = nodes[0].watch();
-    let Lease::Leased { fence } = nodes[0].lease(&request(), at(0)).await.unwrap() else { panic!() };
+    let Lease::Leased { fence } = nodes[0].lease(&request(1), at(0)).await.unwrap() else { panic!() };
     let view = Permissions::NONE.with(Permission::View);
-    assert!(nodes[1].set_permissions(request().session, view, at(1)).await.unwrap());
+    assert!(nodes[1].set_permissions(request(1).session, view, at(1)).await.unwrap());
     let revocation = Revocation { by: "carol".to_owned(), reason: "enough".to_owned() };
-    assert!(nodes[1].revoke(request().session, &revocation, at(1)).await.unwrap());
-    let renewal = nodes[0].renew(request().session, fence, seconds(10), at(2)).await.unwrap();
+    assert!(nodes[1].revoke(request(1).session, &revocation, at(1)).await.unwrap());
+    let renewal = nodes[0].renew(request(1).session, fence, seconds(10), at(2)).await.unwrap();
     assert_eq!(renewal, Renewal::Renewed { revoked: Some(revocation), permissions: Some(view), epoch: 0 });
     let target = Document { kind: DocumentKind::Target, key: "attic".to_owned(), ..jwt() };
     nodes[1].put(&target, Expect::Any, at(2)).await.unwrap();
-    let renewal = nodes[0].renew(request().session, fence, seconds(10), at(2)).await.unwrap();
+    let renewal = nodes[0].renew(request(1).session, fence, seconds(10), at(2)).await.unwrap();
     assert!(matches!(renewal, Renewal::Renewed { epoch, .. } if epoch > 0), "{renewal:?}");
     let told = tokio::time::timeout(Duration::from_millis(200), watcher.next()).await;
     assert!(told.is_err(), "the user may not use the channel: {told:?}");

@@ -7,9 +7,9 @@ use passerelle_auth::{
     Store, StoreError, StoreEvent, TicketId, Timestamp,
 };
 
-use super::faults::{claim, issue};
 use super::server::{RIGHTS, Server};
 use crate::conformance::at;
+use crate::samples::{claim, issue};
 
 #[tokio::test]
 async fn tls_and_an_acl_user() {
