@@ -74,39 +74,32 @@ fn passed(gateway: &Gateway, noise: &[u8]) -> Outcome<(usize, usize)> {
     Ok((pieces, confirmed))
 }
 
+/// A session with these permissions, in which the target plays: what [`passed`], after `event` told of the channel.
+fn played_with(lab: &Lab, permissions: &str, event: &str) -> Outcome<(usize, usize)> {
+    let (target, gateway, viewer) = session(lab, permissions)?;
+    let noise = noise();
+    play(lab, &target, &noise)?;
+    viewer.type_line("after")?;
+    target.wait_typed("after")?;
+    drop(viewer);
+    gateway.wait_idle()?;
+    gateway.expect_event(event, &[("channel", json!("rdpsnd"))])?;
+    passed(&gateway, &noise)
+}
+
 #[test]
 fn what_the_target_plays_reaches_a_client_that_may_hear_it() {
-    Lab::run(|lab| {
-        let (target, gateway, viewer) = session(lab, ",audio.out")?;
-        let noise = noise();
-        play(lab, &target, &noise)?;
-        viewer.type_line("after")?;
-        target.wait_typed("after")?;
-        drop(viewer);
-        gateway.wait_idle()?;
-        gateway.expect_event("channel.opened", &[("channel", json!("rdpsnd"))])?;
-        match passed(&gateway, &noise)? {
-            (PIECES, 1..) => Ok(()),
-            (pieces, confirmed) => Err(format!("{pieces} pieces came, {confirmed} were confirmed")),
-        }
+    Lab::run(|lab| match played_with(lab, ",audio.out", "channel.opened")? {
+        (PIECES, 1..) => Ok(()),
+        (pieces, confirmed) => Err(format!("{pieces} pieces came, {confirmed} were confirmed")),
     });
 }
 
 /// The target plays, nothing passes, and the session goes on.
 #[test]
 fn what_the_target_plays_does_not_reach_a_client_that_may_not() {
-    Lab::run(|lab| {
-        let (target, gateway, viewer) = session(lab, "")?;
-        let noise = noise();
-        play(lab, &target, &noise)?;
-        viewer.type_line("after")?;
-        target.wait_typed("after")?;
-        drop(viewer);
-        gateway.wait_idle()?;
-        gateway.expect_event("channel.refused", &[("channel", json!("rdpsnd"))])?;
-        match passed(&gateway, &noise)? {
-            (0, 0) => Ok(()),
-            (pieces, confirmed) => Err(format!("{pieces} pieces came, {confirmed} were confirmed")),
-        }
+    Lab::run(|lab| match played_with(lab, "", "channel.refused")? {
+        (0, 0) => Ok(()),
+        (pieces, confirmed) => Err(format!("{pieces} pieces came, {confirmed} were confirmed")),
     });
 }
