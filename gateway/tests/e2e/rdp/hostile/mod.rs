@@ -75,6 +75,40 @@ async fn exchange(viewer: &mut passerelle_rdp_peers::Walker<tokio::net::TcpStrea
     }
 }
 
+/// A site whose targets are called `t0` and so on, one for each case, and `beside`, where somebody works.
+struct Scene<'a> {
+    site: Site<'a>,
+    /// A ticket for each case.
+    tickets: Vec<Ticket>,
+    /// KiB that the gateway had when it began.
+    memory: u64,
+    stop: Arc<AtomicBool>,
+    beside: std::thread::JoinHandle<Outcome>,
+}
+
+impl<'a> Scene<'a> {
+    fn start(mut site: Site<'a>, cases: usize) -> Outcome<Self> {
+        let tickets = (0..cases)
+            .map(|number| site.ticket_for("alice", &format!("t{number}")))
+            .collect::<Outcome<_>>()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let beside = bystander(site.port, site.ticket_for("bob", "beside")?, Arc::clone(&stop));
+        site.wait_sessions(1)?;
+        let memory = site.memory()?;
+        Ok(Self { site, tickets, memory, stop, beside })
+    }
+
+    /// Checks that whoever worked beside the cases noticed nothing of them, and that all sessions end. Gives back
+    /// the site and what its gateway's memory was.
+    fn end(self) -> Outcome<(Site<'a>, u64)> {
+        let Self { site, memory, stop, beside, .. } = self;
+        stop.store(true, Ordering::Relaxed);
+        beside.join().map_err(|_| "the bystander panicked")?.map_err(|error| format!("beside: {error}"))?;
+        site.wait_sessions(0)?;
+        Ok((site, memory))
+    }
+}
+
 /// Keeps a session busy beside others until it is told to stop; then gives what came of it.
 fn bystander(gateway: u16, ticket: Ticket, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<Outcome> {
     std::thread::spawn(move || {

@@ -1,14 +1,11 @@
 //! Targets.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
 use passerelle_rdp_peers::Step as ViewerStep;
 use passerelle_rdp_peers::session::{UPDATE, demand_active, indication};
 use passerelle_rdp_peers::target::{Deed, IO, STATICS, Script, Step};
 use tokio::time::timeout;
 
-use super::{bystander, end_on, expect_end, expect_sound, expect_welcome};
+use super::{Scene, end_on, expect_end, expect_sound, expect_welcome};
 use crate::harness::Outcome;
 use crate::harness::lab::Lab;
 use crate::peers::PATIENCE;
@@ -276,19 +273,11 @@ fn whatever_a_target_does_at_any_step_is_told_to_its_viewer_only() {
         let noisy = Deed::Replace([noise(), UPDATE.to_vec()].concat());
         let noisy = Script { shares: true, ..Script::doing(Step::Session, noisy) };
         setup = setup.target("noisy", targets.add(noisy)?, &credentials);
-        let mut site = Site::start(lab, setup)?;
-        let mut tickets = Vec::new();
-        for number in 0..cases.len() {
-            tickets.push(site.ticket_for("alice", &format!("t{number}"))?);
-        }
-        let stop = Arc::new(AtomicBool::new(false));
-        let beside = bystander(site.port, site.ticket_for("bob", "beside")?, Arc::clone(&stop));
-        site.wait_sessions(1)?;
-        let before = site.memory()?;
+        let scene = Scene::start(Site::start(lab, setup)?, cases.len())?;
 
         let (stalls, others): (Vec<usize>, Vec<usize>) =
             (0..cases.len()).partition(|number| cases[*number].stalls);
-        let gateway = site.port;
+        let (gateway, tickets) = (scene.site.port, &scene.tickets);
         let name = |number: &usize| cases[*number].name.clone();
         let work = |number: &usize| match (told(gateway, &tickets[*number])?, cases[*number].fate.2) {
             (code, wanted) if code == wanted => Ok(()),
@@ -301,9 +290,7 @@ fn whatever_a_target_does_at_any_step_is_told_to_its_viewer_only() {
         let waiting = waiting.map_err(|_| "the stalled targets' viewers panicked")?;
         acting.and(waiting)?;
 
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        beside.join().map_err(|_| "the bystander panicked")?.map_err(|error| format!("beside: {error}"))?;
-        site.wait_sessions(0)?;
+        let (mut site, before) = scene.end()?;
         site.wait_ends(cases.len() + 1)?;
         expect_sound(&mut site, before, GROWTH)?;
         let ends = site.audit_of("session.ended")?;

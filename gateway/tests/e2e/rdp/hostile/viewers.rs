@@ -1,7 +1,6 @@
 //! Viewers.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use passerelle_rdp_peers::target::Script;
 use passerelle_rdp_peers::{Step, Walker, session};
@@ -9,7 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{bystander, end_on, expect_end, expect_sound, expect_welcome, logged};
+use super::{Scene, end_on, expect_end, expect_sound, expect_welcome, logged};
 use crate::harness::Outcome;
 use crate::harness::lab::Lab;
 use crate::peers::PATIENCE;
@@ -214,20 +213,12 @@ fn whatever_a_viewer_does_at_any_step_ends_its_own_session_only() {
         for number in 0..cases.len() {
             setup = setup.target(&format!("t{number}"), desk, "");
         }
-        let mut site = Site::start(lab, setup)?;
-        let mut tickets = Vec::new();
-        for number in 0..cases.len() {
-            tickets.push(site.ticket_for("alice", &format!("t{number}"))?);
-        }
-        let stop = Arc::new(AtomicBool::new(false));
-        let beside = bystander(site.port, site.ticket_for("bob", "beside")?, Arc::clone(&stop));
-        site.wait_sessions(1)?;
-        let before = site.memory()?;
+        let scene = Scene::start(Site::start(lab, setup)?, cases.len())?;
 
         let ports: Vec<_> = cases.iter().map(|_| std::sync::atomic::AtomicU16::new(0)).collect();
         let (stalls, others): (Vec<usize>, Vec<usize>) =
             (0..cases.len()).partition(|number| matches!(cases[*number].deed, Deed::Stall));
-        let gateway = site.port;
+        let (gateway, tickets) = (scene.site.port, &scene.tickets);
         let name = |number: &usize| cases[*number].name.clone();
         let work = |number: &usize| {
             let port = play(gateway, &cases[*number], &tickets[*number])?;
@@ -241,9 +232,7 @@ fn whatever_a_viewer_does_at_any_step_ends_its_own_session_only() {
         let waiting = waiting.map_err(|_| "the stalled viewers panicked")?;
         acting.and(waiting)?;
 
-        stop.store(true, Ordering::Relaxed);
-        beside.join().map_err(|_| "the bystander panicked")?.map_err(|error| format!("beside: {error}"))?;
-        site.wait_sessions(0)?;
+        let (mut site, before) = scene.end()?;
         expect_sound(&mut site, before, GROWTH)?;
         let expected = cases.iter().filter(|case| matches!(case.fate, Fate::Ended(..))).count() + 1;
         site.wait_ends(expected)?;
