@@ -1,11 +1,10 @@
 use ironrdp_core::encode_vec;
 use ironrdp_pdu::gcc::{
-    ChannelName, ChannelOptions, ClientCoreData, ClientMessageChannelData, ClientNetworkData,
-    ClientSecurityData, ColorDepth, ConferenceCreateResponse, EncryptionMethod, KeyboardType, RdpVersion,
-    SecureAccessSequence, ServerCoreData, ServerCoreOptionalData, ServerMessageChannelData,
-    ServerNetworkData, ServerSecurityData,
+    ClientEarlyCapabilityFlags, ConferenceCreateResponse, EncryptionMethod, RdpVersion, ServerCoreData,
+    ServerCoreOptionalData, ServerMessageChannelData, ServerNetworkData, ServerSecurityData,
 };
 use ironrdp_pdu::mcs::{DisconnectProviderUltimatum, DisconnectReason, DomainParameters};
+use passerelle_rdp_peers::client_blocks;
 use proptest::prelude::*;
 
 use super::*;
@@ -13,32 +12,7 @@ use super::*;
 const REQUESTED: SecurityProtocol = SecurityProtocol::SSL.union(SecurityProtocol::HYBRID);
 
 fn asked() -> ClientGccBlocks {
-    let channel =
-        |name| ChannelDef { name: ChannelName::from_static(name), options: ChannelOptions::INITIALIZED };
-    ClientGccBlocks {
-        core: ClientCoreData {
-            version: RdpVersion::V10_12,
-            desktop_width: 1280,
-            desktop_height: 720,
-            color_depth: ColorDepth::Bpp8,
-            sec_access_sequence: SecureAccessSequence::Del,
-            keyboard_layout: 0,
-            client_build: 0,
-            client_name: String::new(),
-            keyboard_type: KeyboardType::IBM_ENHANCED,
-            keyboard_subtype: 0,
-            keyboard_functional_keys_count: 12,
-            ime_file_name: String::new(),
-            optional_data: Default::default(),
-        },
-        security: ClientSecurityData::no_security(),
-        network: Some(ClientNetworkData { channels: vec![channel(b"rdpdr\0\0\0"), channel(b"cliprdr\0")] }),
-        cluster: None,
-        monitor: None,
-        message_channel: Some(ClientMessageChannelData),
-        multi_transport_channel: None,
-        monitor_extended: None,
-    }
+    client_blocks(&["rdpdr", "cliprdr"], ClientEarlyCapabilityFlags::empty())
 }
 
 fn answer() -> ServerGccBlocks {
