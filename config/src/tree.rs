@@ -11,8 +11,8 @@ use crate::report::{Position, Report, quoted};
 pub(crate) const MAX_TEXT: usize = 4 << 20;
 /// How deep sections may be nested. The schema needs half of it.
 const MAX_DEPTH: usize = 16;
-/// How many values there may be once aliases are replaced by what they stand for.
-const MAX_NODES: usize = 100_000;
+/// How many values there may be once aliases are replaced by what they stand for. A target takes about a dozen.
+const MAX_NODES: usize = 400_000;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
