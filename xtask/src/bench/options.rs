@@ -2,16 +2,20 @@
 
 use std::path::PathBuf;
 
+use crate::shell;
+
 /// What the command line of one benchmark has of its own.
 pub(crate) struct Benchmark {
     /// Its name, the first argument.
     pub(crate) name: &'static str,
-    /// What it compares, for the usage.
-    pub(crate) compares: &'static str,
+    /// What it does, in a sentence for the usage.
+    pub(crate) about: &'static str,
     /// The scenarios that `--only` takes, with what each measures.
     pub(crate) scenarios: &'static [(&'static str, &'static str)],
     /// Minutes of a quick run and of a full one.
     pub(crate) minutes: (u32, u32),
+    /// Whether other peers can be compared without the gateway.
+    pub(crate) proxies: bool,
     /// Whether there are runs over a long line.
     pub(crate) long_line: bool,
     /// Whether its result is one table, unless details are asked for.
@@ -39,6 +43,23 @@ pub(crate) struct Options {
     pub(crate) directory: Option<PathBuf>,
 }
 
+/// Runs `benchmark` by `measure` as `arguments` say, or prints its usage.
+///
+/// # Errors
+/// What is not understood, what is missing on this machine, or what failed, in a sentence. A target that is not met
+/// is no error.
+pub(crate) fn run(
+    arguments: &[String],
+    benchmark: &Benchmark,
+    measure: fn(Options) -> anyhow::Result<()>,
+) -> shell::Outcome {
+    if arguments.iter().any(|argument| argument == "--help") {
+        println!("{}", usage(benchmark));
+        return Ok(());
+    }
+    measure(Options::parse(arguments, benchmark)?).map_err(|error| format!("{error:#}"))
+}
+
 impl Options {
     /// What `arguments` say to `benchmark`.
     ///
@@ -58,7 +79,7 @@ impl Options {
                 "--json" => options.json = true,
                 "--details" if benchmark.summary => options.details = true,
                 "--short-line" if benchmark.long_line => options.short_line = true,
-                "--without-passerelle" => options.without_passerelle = true,
+                "--without-passerelle" if benchmark.proxies => options.without_passerelle = true,
                 "--passerelle" => options.passerelle = Some(value()?.into()),
                 "--directory" => options.directory = Some(value()?.into()),
                 "--only" => {
@@ -86,25 +107,25 @@ impl Options {
 }
 
 /// What `--help` prints.
-pub(crate) fn usage(benchmark: &Benchmark) -> String {
-    let Benchmark { name, compares, scenarios, minutes: (quick, full), long_line, summary } = benchmark;
+fn usage(benchmark: &Benchmark) -> String {
+    let Benchmark { name, about, scenarios, minutes: (quick, full), proxies, long_line, summary } = benchmark;
     let scenarios: String =
         scenarios.iter().map(|(name, what)| format!("         {name:12} {what}\n")).collect();
     let line =
         if *long_line { "  --short-line           without the runs over a line of 40 ms\n" } else { "" };
     let details = if *summary { "  --details              each round's spread, and ratios\n" } else { "" };
+    let without = if *proxies { "  --without-passerelle   the other peers only\n" } else { "" };
     format!(
         "\
 Usage: cargo xtask bench {name} [OPTIONS]
 
-Compares {compares}, without and with recording, in one run.
+{about}
 
   --quick                about {quick} minutes instead of about {full}
   --only SCENARIO        may be given several times:
 {scenarios}{line}{details}  --json                 JSON instead of Markdown
   --passerelle PATH      this binary instead of a release build of the tree
-  --without-passerelle   the other peers only
-  --directory PATH       where recordings and logs go"
+{without}  --directory PATH       where data, recordings and logs go"
     )
 }
 
@@ -114,9 +135,10 @@ mod tests {
 
     const BENCHMARK: Benchmark = Benchmark {
         name: "vnc",
-        compares: "all",
+        about: "Compares all.",
         scenarios: &[("raw", "Raw"), ("key", "keys"), ("paced", "paces")],
         minutes: (3, 15),
+        proxies: true,
         long_line: true,
         summary: false,
     };
@@ -133,5 +155,9 @@ mod tests {
         assert!(parse("vnc --only nothing").unwrap_err().starts_with("there is no scenario `nothing`"));
         assert!(parse("vnc --only").unwrap_err().starts_with("`--only` needs a value"));
         assert!(parse("rdp").is_err());
+        assert!(parse("vnc --without-passerelle").unwrap().without_passerelle);
+        let lonely = Benchmark { proxies: false, ..BENCHMARK };
+        let arguments = ["vnc", "--without-passerelle"].map(str::to_owned);
+        assert!(Options::parse(&arguments, &lonely).is_err());
     }
 }

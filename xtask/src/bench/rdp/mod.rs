@@ -30,7 +30,7 @@ use crate::shell;
 /// Its command line.
 const BENCHMARK: Benchmark = Benchmark {
     name: "rdp",
-    compares: "direct, HAProxy and Passerelle",
+    about: "Compares direct, HAProxy and Passerelle, without and with recording, in one run.",
     scenarios: &[
         ("picture", "from starting the viewer to the first full picture, login included"),
         ("key", "from a key to its pixels in a terminal"),
@@ -40,6 +40,7 @@ const BENCHMARK: Benchmark = Benchmark {
         ("memory", "idle sessions"),
     ],
     minutes: (8, 40),
+    proxies: true,
     long_line: false,
     summary: true,
 };
@@ -72,14 +73,9 @@ const XRDP: [(&str, &str); 9] = [
 /// Runs the benchmark that `arguments` name and prints its result.
 ///
 /// # Errors
-/// What is missing on this machine, or what failed, in a sentence. A target that is not met is no error.
+/// See [`options::run`].
 pub(crate) fn run(arguments: &[String]) -> shell::Outcome {
-    if arguments.iter().any(|argument| argument == "--help") {
-        println!("{}", options::usage(&BENCHMARK));
-        return Ok(());
-    }
-    let options = Options::parse(arguments, &BENCHMARK)?;
-    measure(options).map_err(|error| format!("{error:#}"))
+    options::run(arguments, &BENCHMARK, measure)
 }
 
 fn measure(options: Options) -> Result<()> {

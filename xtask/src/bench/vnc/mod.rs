@@ -4,12 +4,12 @@
 //! Passerelle without and with recording. All of it runs on loopback, in processes that this one starts
 //! and ends. Ratios are taken within a round, since only they travel from machine to machine.
 
-mod client;
+pub(crate) mod client;
 mod delay;
 mod desktop;
 mod peers;
 mod scenarios;
-mod source;
+pub(crate) mod source;
 mod targets;
 
 use anyhow::Result;
@@ -40,7 +40,7 @@ const OTHERS: [(&str, &str); 3] =
 /// Its command line.
 const BENCHMARK: Benchmark = Benchmark {
     name: "vnc",
-    compares: "direct, HAProxy, websockify and Passerelle",
+    about: "Compares direct, HAProxy, websockify and Passerelle, without and with recording, in one run.",
     scenarios: &[
         ("raw", "full 1920x1080 Raw updates, one after the other"),
         ("compressed", "full ZRLE and Tight updates, one after the other"),
@@ -53,6 +53,7 @@ const BENCHMARK: Benchmark = Benchmark {
         ("memory", "idle and active sessions"),
     ],
     minutes: (3, 15),
+    proxies: true,
     long_line: true,
     summary: false,
 };
@@ -60,14 +61,9 @@ const BENCHMARK: Benchmark = Benchmark {
 /// Runs the benchmark that `arguments` name and prints its result.
 ///
 /// # Errors
-/// What is missing on this machine, or what failed, in a sentence. A target that is not met is no error.
+/// See [`options::run`].
 pub(crate) fn run(arguments: &[String]) -> shell::Outcome {
-    if arguments.iter().any(|argument| argument == "--help") {
-        println!("{}", options::usage(&BENCHMARK));
-        return Ok(());
-    }
-    let options = Options::parse(arguments, &BENCHMARK)?;
-    measure(options).map_err(|error| format!("{error:#}"))
+    options::run(arguments, &BENCHMARK, measure)
 }
 
 fn measure(options: Options) -> Result<()> {
