@@ -25,6 +25,7 @@ Usage: cargo xtask COMMAND
   demo [ARGS...]       builds the gateway and runs `passerelle demo ARGS`
   bench vnc [OPTIONS]  compares the gateway with no proxy, HAProxy and websockify (--help names the options)
   bench rdp [OPTIONS]  compares it with no proxy and HAProxy
+  bench auth [OPTIONS] measures logins, claims, the API, decisions, and memory with many targets
   fuzz [TARGET...]     fuzzes the parsers with cargo-fuzz (--list names the targets)
        --seconds N     how long, shared by all targets (default: 60)
 ";

@@ -55,38 +55,64 @@ pub(crate) struct Gateway {
     control: PathBuf,
     address: SocketAddr,
     recordings: Option<PathBuf>,
+    started_in: Duration,
 }
 
 impl Gateway {
     /// Starts `program serve` for `site`.
     pub(crate) fn start(program: &Path, site: &Site, recording: &Recording, parent: &Path) -> Result<Self> {
+        let mut recordings = None;
+        let mut gateway = Self::configured(program, parent, |address, directory| {
+            if let Recording::On(parent) = recording {
+                let path = parent.join(format!("passerelle-{}-recordings", address.port()));
+                fs::create_dir(&path)?;
+                recordings = Some(path);
+            }
+            Ok(yaml(address, site, recordings.as_deref(), directory))
+        })?;
+        gateway.recordings = recordings;
+        Ok(gateway)
+    }
+
+    /// Starts `program serve` with the configuration that `yaml` makes of an address for viewers and a directory
+    /// of the gateway's own, in which its data is to be in `data`.
+    pub(crate) fn configured(
+        program: &Path,
+        parent: &Path,
+        yaml: impl FnOnce(SocketAddr, &Path) -> Result<String>,
+    ) -> Result<Self> {
         let address = free_address()?;
         let name = format!("passerelle-{}", address.port());
         let directory = parent.join(&name);
         fs::create_dir(&directory)?;
-        let recordings = match recording {
-            Recording::Off => None,
-            Recording::On(parent) => {
-                let recordings = parent.join(format!("{name}-recordings"));
-                fs::create_dir(&recordings)?;
-                Some(recordings)
-            }
-        };
         let configuration = directory.join("passerelle.yaml");
-        fs::write(&configuration, yaml(address, site, recordings.as_deref(), &directory))?;
+        fs::write(&configuration, yaml(address, &directory)?)?;
         let mut serve = command(program, ["serve", "--config"]);
         serve.arg(&configuration);
+        let began = clock::now();
         let mut gateway = Self {
             process: Process::start(&name, serve, parent)?,
             program: program.to_owned(),
             configuration,
             control: directory.join("data").join("control.sock"),
             address,
-            recordings,
+            recordings: None,
+            started_in: Duration::ZERO,
         };
         gateway.process.wait_listening(address)?;
         gateway.wait_answering()?;
+        gateway.started_in = clock::now().duration_since(began);
         Ok(gateway)
+    }
+
+    /// How long it took to start, until viewers and commands could connect.
+    pub(crate) fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    /// Its control socket.
+    pub(crate) fn control(&self) -> &Path {
+        &self.control
     }
 
     /// Waits until commands can talk to it.

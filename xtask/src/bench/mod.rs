@@ -5,6 +5,8 @@
 //! more, in the release profile and with the feature `bench`, and hands over to it.
 
 #[cfg(feature = "bench")]
+mod auth;
+#[cfg(feature = "bench")]
 mod bound;
 #[cfg(feature = "bench")]
 mod clock;
@@ -45,9 +47,11 @@ use crate::shell::Outcome;
 #[cfg(feature = "bench")]
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.first().map(String::as_str) {
+        Some("auth") => auth::run(arguments),
         Some("rdp") => rdp::run(arguments),
         Some("vnc") => vnc::run(arguments),
-        _ => Err("say which benchmark: `bench rdp` or `bench vnc` (--help names the options)".to_owned()),
+        _ => Err("say which benchmark: `bench auth`, `bench rdp` or `bench vnc` (--help names the options)"
+            .to_owned()),
     }
 }
 

@@ -65,7 +65,7 @@ impl Process {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} ended with {status}: {}", self.name, self.log_tail());
             }
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(2));
         }
         bail!("{} does not listen after {START_DEADLINE:?}: {}", self.name, self.log_tail())
     }

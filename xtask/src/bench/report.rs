@@ -228,6 +228,9 @@ fn ratios(figures: &Figures, line: Line) -> String {
         figures.iter().any(|f| f.line == line && f.ratio(*peer, *reference).is_some())
     })
     .collect();
+    if columns.is_empty() {
+        return String::new();
+    }
     let mut text = "Ratios, taken within a round; median (least to most):\n\n| figure |".to_owned();
     for (peer, reference) in &columns {
         write!(text, " {peer} to {reference} |").ok();

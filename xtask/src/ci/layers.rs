@@ -31,7 +31,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "passerelle-vnc",
         ],
     ),
-    ("xtask", &[]),
+    // The benchmark measures decisions and claims without a gateway around them.
+    ("xtask", &["passerelle-auth", "passerelle-desktop"]),
 ];
 
 /// Crates that may not reach an I/O runtime, not even through what they depend on: they are given bytes,
