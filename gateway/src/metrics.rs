@@ -180,11 +180,13 @@ mod tests {
         let metrics = Metrics::new();
         metrics.login("api", "refused");
         metrics.store(true);
+        metrics.approval("approved");
         metrics.traffic("vnc").from_target.inc_by(17);
         metrics.session_ended("vnc", "closed", 61);
         let text = metrics.text(&Registry::default(), 3);
         for line in [
             "passerelle_logins_total{method=\"api\",outcome=\"refused\"} 1",
+            "passerelle_approvals_total{outcome=\"approved\"} 1",
             "passerelle_relayed_bytes_total{protocol=\"vnc\",from=\"target\"} 17",
             "passerelle_session_seconds_bucket{le=\"300.0\",protocol=\"vnc\"} 1",
             "passerelle_sessions_ended_total{protocol=\"vnc\",reason=\"closed\"} 1",

@@ -136,3 +136,71 @@ fn refusal_event(
     }
     event
 }
+
+#[cfg(test)]
+mod tests {
+    use passerelle_auth::{Identity, Method, Ticket, TicketContext, TicketId};
+    use passerelle_config::{Config, SystemResolver};
+
+    use super::*;
+
+    /// Somebody at the desk, with a ticket if there is something to say in it.
+    fn entry(method: Method, context: Option<TicketContext>) -> Entry {
+        let now = ambient::now();
+        let ticket = |context| Ticket {
+            id: TicketId::new(now, &mut ambient::random),
+            technician: "alice".to_owned(),
+            target: "desk".to_owned(),
+            permissions: None,
+            address: None,
+            issued_at: now,
+            expires_at: now,
+            context,
+        };
+        let identity = Identity {
+            technician: "alice".to_owned(),
+            groups: vec!["helpdesk".to_owned()],
+            issuer: None,
+            method,
+            second_factor: true,
+            permissions: None,
+            target: None,
+        };
+        Entry { identity, target: "desk".to_owned(), ticket: context.map(ticket), resumed: false }
+    }
+
+    /// Whatever somebody logs in with: without another person's approval they are told what to do.
+    #[tokio::test]
+    async fn nothing_but_an_approved_ticket_gets_in_where_an_approval_is_required() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = format!(
+            "data_dir: {}\nlisten: {{ vnc: '127.0.0.1:0' }}\nrecording: {{ min_free: 1MiB }}\n\
+             targets: [{{ name: desk, protocol: vnc, address: '127.0.0.1:9' }}]\n\
+             rules: [{{ name: r, groups: [helpdesk], targets: ['*'], permissions: [view], require: [approval] }}]",
+            directory.path().display()
+        );
+        let config =
+            Config::parse(&text, "p.yaml", &SystemResolver).unwrap_or_else(|errors| panic!("{errors}"));
+        let gateway = Gateway::open(config.config).await.unwrap();
+        let peer = "192.0.2.7:4711".parse().unwrap();
+        let ask = |method, context| {
+            let entry = entry(method, context);
+            authorize(&gateway, &gateway.policy(), &entry, Protocol::Vnc, peer).map(drop)
+        };
+        let by =
+            |name: &str| Some(TicketContext { approved_by: Some(name.to_owned()), ..Default::default() });
+        let refusal = "You may not connect to desk: another person's approval is missing. Ask for it, and connect with \
+                       a ticket that is issued with it.";
+        for (method, context) in [
+            (Method::Password, None),
+            (Method::Jwt, None),
+            (Method::Ticket, Some(TicketContext::default())),
+            (Method::Ticket, by("alice")),
+            (Method::Ticket, by("Alice")),
+            (Method::Ticket, by(" ")),
+        ] {
+            assert_eq!(ask(method, context).unwrap_err(), refusal, "{method:?}");
+        }
+        assert!(ask(Method::Ticket, by("chief")).is_ok());
+    }
+}
