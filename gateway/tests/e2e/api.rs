@@ -1,5 +1,6 @@
 //! The HTTP API as programs use it: curl over TLS, and requests that nobody would think of.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -16,17 +17,23 @@ use crate::peers::viewer::Viewer;
 /// What alice and the chief log in with.
 const PASSWORD: &str = "correct horse battery staple";
 
-/// The API of a site.
-struct Api<'site> {
-    site: &'site Site<'site>,
-    port: u16,
+/// The API of a gateway.
+pub(crate) struct Api {
+    /// The certificate of the authority to trust.
+    pub(crate) authority: PathBuf,
+    pub(crate) port: u16,
     /// `--http1.1` or `--http2`.
-    version: &'static str,
+    pub(crate) version: &'static str,
 }
 
-impl Api<'_> {
+impl Api {
+    /// The API of a site that made its own certificate.
+    pub(crate) fn of(site: &Site, port: u16, version: &'static str) -> Self {
+        Self { authority: site.data().join("self-signed.crt"), port, version }
+    }
+
     /// Sends a request with curl; the answer's status, and its body if it is JSON.
-    fn call(
+    pub(crate) fn call(
         &self,
         method: &str,
         path: &str,
@@ -36,7 +43,7 @@ impl Api<'_> {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", self.version, "--max-time", "30", "--request", method])
             .arg("--cacert")
-            .arg(self.site.data().join("self-signed.crt"))
+            .arg(&self.authority)
             .args(["--write-out", "\n%{http_version} %{http_code}"])
             .arg(format!("https://localhost:{}{path}", self.port));
         if let Some(token) = token {
@@ -55,7 +62,8 @@ impl Api<'_> {
         Ok((status, serde_json::from_str(body).unwrap_or(Value::Null)))
     }
 
-    fn expect(
+    /// Sends a request that has to be answered with this status.
+    pub(crate) fn expect(
         &self,
         status: u16,
         method: &str,
@@ -103,7 +111,7 @@ fn programs_log_in_and_let_technicians_in_and_out() {
         let target = Target::quiet()?;
         let site = Site::start(lab, setup(lab, &target, https, metrics)?)?;
         for (sessions, version) in [(1, "--http1.1"), (2, "--http2")] {
-            let api = Api { site: &site, port: https, version };
+            let api = Api::of(&site, https, version);
             let (carol, chief) = (api.log_in("carol")?, api.log_in("chief")?);
             let wanted = json!({ "technician": "carol", "target": "desk" });
             let ticket = api.expect(201, "POST", "/api/v1/tickets", &carol, Some(wanted))?;
@@ -188,7 +196,7 @@ fn a_gateway_that_stops_says_so_until_its_sessions_have_ended() {
         if status("/healthz")? != "200" {
             return Err("a gateway whose sessions end is not alive".into());
         }
-        let api = Api { site: &site, port: https, version: "--http2" };
+        let api = Api::of(&site, https, "--http2");
         let chief = api.log_in("chief")?;
         let listed = api.expect(200, "GET", "/api/v1/sessions", &chief, None)?;
         if listed["items"].as_array().is_none_or(|items| items.len() != 1) {
@@ -207,7 +215,7 @@ fn no_request_gets_an_answer_that_is_not_described() {
         let target = Target::quiet()?;
         let setup = setup(lab, &target, https, metrics)?.with("api: { requests_per_minute: 1000000 }");
         let site = Site::start(lab, setup)?;
-        let api = Api { site: &site, port: https, version: "--http2" };
+        let api = Api::of(&site, https, "--http2");
         let chief = api.log_in("chief")?;
         let mut schemathesis = Command::new(tools().join("venv/bin/schemathesis"));
         schemathesis

@@ -17,10 +17,10 @@ use crate::harness::servers::{Certificate, Server, Target};
 use crate::harness::wait::wait_for;
 
 /// A password that ends in digits, as people have them.
-const PASSWORD: &str = "correct horse 7";
+pub(crate) const PASSWORD: &str = "correct horse 7";
 
 /// Gives alice a password and a second factor, as an administrator does.
-fn enroll(lab: &Lab, gateway: &mut Gateway) -> Outcome {
+pub(crate) fn enroll(lab: &Lab, gateway: &mut Gateway) -> Outcome {
     let hash = lab.write_secret("alice.hash", hash_password()?)?;
     let totp = lab.path("alice.totp");
     gateway.cli(&["totp", "enroll", "alice", "--output", &totp.display().to_string()])?;
@@ -45,7 +45,7 @@ fn hash_password() -> Outcome<Vec<u8>> {
 }
 
 /// What an authenticator shows, by another program than the gateway.
-fn code(lab: &Lab) -> Outcome<String> {
+pub(crate) fn code(lab: &Lab) -> Outcome<String> {
     let file = lab.path("alice.totp");
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let secret = text.split("secret=").nth(1).and_then(|rest| rest.split('&').next());
@@ -153,7 +153,7 @@ impl<'a> Issuer<'a> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tokens are about the real time")]
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

@@ -9,6 +9,7 @@ mod edge;
 mod faults;
 mod harness;
 mod hostile;
+mod identities;
 mod logins;
 mod pairs;
 mod peers;

@@ -62,11 +62,23 @@ impl Gateway {
         trust: Trust,
         more: &str,
     ) -> Outcome<Self> {
+        Self::start_listening(lab, security, target, trust, "", more)
+    }
+
+    /// As [`start_with`](Self::start_with), with more listeners, as in `https: 127.0.0.1:443`.
+    pub(crate) fn start_listening(
+        lab: &Lab,
+        security: &[&str],
+        target: &Target,
+        trust: Trust,
+        listen: &str,
+        more: &str,
+    ) -> Outcome<Self> {
         let port = free_port()?;
         let certificate = Certificate::make(lab, "gateway")?;
         let configuration = format!(
             "data_dir: {data}\n\
-             listen: {{ {protocol}: 127.0.0.1:{port} }}\n\
+             listen: {{ {protocol}: 127.0.0.1:{port}, {listen} }}\n\
              tls: {{ certificate: {certificate}, key: file:{key} }}\n\
              {protocol}: {{ security: [{security}] }}\n\
              users:\n  - {{ name: alice, groups: [helpdesk] }}\n\
@@ -201,10 +213,12 @@ impl Gateway {
         if !text.contains(old) {
             return Err(format!("the configuration has no {old:?}"));
         }
+        let reloads = |kinds: &[String]| kinds.iter().filter(|kind| *kind == "config.reloaded").count();
+        let before = reloads(&self.audit()?);
         fs::write(path, text.replace(old, new)).map_err(|error| format!("{}: {error}", path.display()))?;
         self.process.signal("HUP")?;
         wait_for("the reload in the audit log", Duration::from_secs(5), || {
-            self.audit().ok()?.iter().any(|kind| kind == "config.reloaded").then_some(())
+            (reloads(&self.audit().ok()?) > before).then_some(())
         })
     }
 
