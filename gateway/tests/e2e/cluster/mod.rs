@@ -1,5 +1,6 @@
 //! Two gateways that share a Redis, each of them a process of its own.
 
+mod approvals;
 mod failures;
 mod flushed;
 mod orders;
