@@ -5,6 +5,7 @@ use crate::harness::clients::{Client, Login};
 use crate::harness::gateway::{Gateway, Trust};
 use crate::harness::lab::Lab;
 use crate::harness::servers::{Server, Target};
+use crate::peers::site::SOON;
 
 const LINE: &str = "let me in";
 
@@ -73,7 +74,7 @@ fn an_unreachable_target_is_told_to_the_technician() {
         let login = gateway.login(client, &gateway.ticket()?);
         let server = target.server().ok_or("x11vnc has no process")?;
         server.signal("KILL")?;
-        server.wait(std::time::Duration::from_secs(5))?;
+        server.wait(SOON)?;
         if client.connect(lab, &login, LINE).is_ok() {
             return Err("there was something to see on a target that does not exist".into());
         }

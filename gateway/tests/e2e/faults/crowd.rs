@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
-use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -10,7 +9,7 @@ use crate::harness::Outcome;
 use crate::harness::lab::Lab;
 use crate::harness::wait::now;
 use crate::peers::read_some;
-use crate::peers::site::{Setup, Site};
+use crate::peers::site::{SOON, Setup, Site};
 use crate::peers::target::Target;
 use crate::peers::viewer::{Viewer, connect_from};
 
@@ -46,7 +45,7 @@ fn expect_let_in(site: &Site<'_>) -> Outcome {
     let ticket = site.ticket()?;
     let start = now();
     Viewer::login(site, &ticket)?.refresh()?;
-    if start.elapsed() > Duration::from_secs(5) {
+    if start.elapsed() > SOON {
         return Err(format!("the technician waited for {:?}", start.elapsed()));
     }
     Ok(())

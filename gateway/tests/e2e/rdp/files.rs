@@ -17,6 +17,7 @@ use crate::harness::lab::Lab;
 use crate::harness::process::read;
 use crate::harness::servers::{Server, Target};
 use crate::harness::wait::wait_for;
+use crate::peers::site::SOON;
 
 const LINE: &str = "beside the picture";
 
@@ -144,7 +145,7 @@ fn kill_while_reading(
     })?;
     let session = gateway.wait_session()?;
     gateway.cli(&["sessions", "kill", &session])?;
-    viewer.client().ok_or("the client has no process")?.wait(Duration::from_secs(5))?;
+    viewer.client().ok_or("the client has no process")?.wait(SOON)?;
     gateway.wait_idle()?;
     gateway.expect_event("file.transferred", details)?;
     gateway.verify_recording().map(drop)

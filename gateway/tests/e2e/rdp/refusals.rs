@@ -9,6 +9,7 @@ use crate::harness::clients::rdp::{Rdp, attempt, prove};
 use crate::harness::gateway::{Gateway, Trust};
 use crate::harness::lab::Lab;
 use crate::harness::servers::{Server, Target};
+use crate::peers::site::SOON;
 
 const LINE: &str = "let me in";
 
@@ -127,7 +128,7 @@ fn an_unreachable_target_is_told_to_the_technician() {
         let (mut target, gateway) = site(lab)?;
         let server = target.server().ok_or("the shadow server has no process")?;
         server.signal("KILL")?;
-        server.wait(Duration::from_secs(5))?;
+        server.wait(SOON)?;
         for security in ["nla", "tls"] {
             let login = gateway.long_login(&gateway.ticket()?);
             told(lab, &login, security, ("ERRINFO_CB_DESTINATION_NOT_FOUND", 131))?;

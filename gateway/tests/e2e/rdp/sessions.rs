@@ -9,6 +9,7 @@ use crate::harness::gateway::{Gateway, Trust};
 use crate::harness::lab::Lab;
 use crate::harness::servers::{Server, Target};
 use crate::harness::wait::wait_for;
+use crate::peers::site::SOON;
 
 const LINE: &str = "typed over rdp";
 
@@ -74,7 +75,7 @@ fn a_killed_session_ends_within_a_second() {
             session(lab, Rdp::XfreerdpNla(&["/gfx"]), Server::ShadowNla, "")?;
         let session = gateway.wait_session()?;
         gateway.cli(&["sessions", "kill", &session, "--reason", "the wrong machine"])?;
-        wait_client(&mut viewer, Duration::from_secs(2))?;
+        wait_client(&mut viewer, SOON)?;
         gateway.wait_idle()?;
         gateway.verify_recording()?;
         gateway.expect_audit(&["session.started", "session.killed", "session.ended"])
@@ -86,7 +87,7 @@ fn a_target_that_dies_ends_the_session_and_seals_the_recording() {
     Lab::run(|lab| {
         let (mut target, gateway, mut viewer) = session(lab, Rdp::XfreerdpTls(&[]), Server::Weston, "")?;
         target.server().ok_or("Weston has no process")?.signal("KILL")?;
-        wait_client(&mut viewer, Duration::from_secs(5))?;
+        wait_client(&mut viewer, SOON)?;
         let said = lab.log_of("xfreerdp")?;
         if !said.contains("ERRINFO_CB_DESTINATION_NOT_FOUND") {
             return Err(format!("the technician is not told that the target is gone: {said}"));
@@ -108,7 +109,7 @@ fn a_gateway_that_is_told_to_stop_seals_everything() {
         if !status.success() {
             return Err(format!("the gateway ended with {status}"));
         }
-        wait_client(&mut viewer, Duration::from_secs(5))?;
+        wait_client(&mut viewer, SOON)?;
         gateway.verify_recording()?;
         gateway.expect_audit(&["session.started", "session.ended", "gateway.stopped"])
     });
@@ -123,7 +124,7 @@ fn a_killed_gateway_leaves_a_recording_that_can_be_drawn() {
         std::thread::sleep(Duration::from_millis(500));
         let seen = viewer.picture()?;
         gateway.process().signal("KILL")?;
-        wait_client(&mut viewer, Duration::from_secs(5))?;
+        wait_client(&mut viewer, SOON)?;
         let recording = gateway.interrupted_recording()?;
         let (drawn, skipped) = super::rendering::draw(&gateway, &recording)?;
         match drawn.difference(&seen) {
