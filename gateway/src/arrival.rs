@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use crate::gateway::Gateway;
+use crate::metrics::{Handshake, Step};
 use crate::preauth::Place;
 use crate::{listener, session};
 
@@ -56,6 +57,8 @@ pub(crate) struct Arrival {
     pub(crate) peer: SocketAddr,
     /// To be left when somebody has logged in.
     pub(crate) place: Place,
+    /// How long everything takes.
+    pub(crate) handshake: Handshake,
 }
 
 /// Has `serve` serve a connection, in a span of its own.
@@ -88,11 +91,11 @@ pub(crate) async fn receive<F>(
     );
     span.record(if proxied { "proxy" } else { "peer" }, tracing::field::display(from));
     async {
-        let place = gateway.room.enter();
+        let (place, handshake) = (gateway.room.enter(), gateway.metrics.connection(door.name()));
         if let Err(error) = listener::tune(&stream) {
             return tracing::debug!(%error, "the connection is gone");
         }
-        let arrival = Arrival { stream, peer: from, place };
+        let arrival = Arrival { stream, peer: from, place, handshake };
         let arrival = if proxied { introduce(&gateway, door, arrival).await } else { Some(arrival) };
         if let Some(arrival) = arrival {
             serve(gateway, arrival).await;
@@ -114,6 +117,7 @@ async fn introduce(gateway: &Gateway, door: Door, mut arrival: Arrival) -> Optio
     };
     let refused = match header {
         Ok(Ok(source)) => {
+            arrival.handshake.done(Step::ProxyHeader);
             arrival.peer = source.unwrap_or(arrival.peer);
             tracing::Span::current().record("peer", tracing::field::display(arrival.peer));
             return Some(arrival);

@@ -128,7 +128,8 @@ impl Gateway {
         let signer = Arc::new(SigningKey::load_or_create(&dir.join(data::SIGNING_KEY), &ambient::random)?);
         // The audit log's lock also tells that no other gateway uses the directory.
         let audit = AuditLog::open(&dir.join(data::AUDIT), signer.clone(), clock.clone())?;
-        let Opened { store, pepper, node } = store::open(&config)?;
+        let metrics = Metrics::new();
+        let Opened { store, pepper, node } = store::open(&config, &metrics)?;
         let pepper = Arc::new(pepper);
         if first_start && matches!(config.store, passerelle_config::Store::Embedded) {
             // A gateway that never ran has nothing to forget, so what is older than it may be used.
@@ -143,7 +144,7 @@ impl Gateway {
         let gateway = Arc::new(Self {
             room: WaitingRoom::new(waiting(&policy.config)),
             signer: signer.public_key(),
-            metrics: Metrics::new(),
+            metrics,
             rates: Rates::default(),
             stopping: CancellationToken::new(),
             strangers: Throttle::new(STRANGERS),

@@ -1,6 +1,9 @@
-//! What is counted, in the form that Prometheus reads.
+//! What is counted, in the form that Prometheus reads. `METRICS.md` lists it.
+
+mod handshake;
 
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -8,12 +11,19 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry as Names, Unit};
 
+use self::handshake::Phases;
 use crate::session::{Phase, Registry};
+
+pub(crate) use handshake::{Handshake, Step};
 
 /// Lengths of sessions, in seconds: from half a minute to a working day.
 const SESSION: [f64; 8] = [30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14_400.0, 28_800.0];
+
+/// Times that the store takes, in seconds: a database in memory, on a disk, over a network, and one that hangs.
+const STORE: [f64; 10] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 2.5];
 
 /// The methods that have a series.
 const STANDARD: [Method; 6] =
@@ -54,6 +64,17 @@ struct Approval {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Listener {
+    protocol: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Operation {
+    backend: &'static str,
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
     method: String,
     route: String,
@@ -70,8 +91,35 @@ pub(crate) struct Metrics {
     logins: Family<Login, Counter>,
     approvals: Family<Approval, Counter>,
     requests: Family<Request, Counter>,
+    connections: Family<Listener, Counter>,
+    phases: Phases,
     waiting: Gauge,
     store: Gauge,
+    recordings_sealed: Counter,
+    recordings_failed: Counter,
+    recorder_waiting: Gauge,
+    recorder_lag: Gauge<f64, AtomicU64>,
+    operations: Family<Operation, Histogram, fn() -> Histogram>,
+    store_errors: Family<Operation, Counter>,
+}
+
+/// What a store adds to.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreMetrics {
+    backend: &'static str,
+    operations: Family<Operation, Histogram, fn() -> Histogram>,
+    errors: Family<Operation, Counter>,
+}
+
+impl StoreMetrics {
+    /// The store has done, or failed to do, what it was asked.
+    pub(crate) fn done(&self, operation: &'static str, took: Duration, works: bool) {
+        let operation = Operation { backend: self.backend, operation };
+        self.operations.get_or_create(&operation).observe(took.as_secs_f64());
+        if !works {
+            self.errors.get_or_create(&operation).inc();
+        }
+    }
 }
 
 /// What a session adds to while it runs.
@@ -79,6 +127,7 @@ pub(crate) struct Metrics {
 pub(crate) struct Traffic {
     pub(crate) from_viewer: Counter<u64, AtomicU64>,
     pub(crate) from_target: Counter<u64, AtomicU64>,
+    pub(crate) failed_recordings: Counter<u64, AtomicU64>,
 }
 
 impl Metrics {
@@ -92,8 +141,16 @@ impl Metrics {
             logins: Family::default(),
             approvals: Family::default(),
             requests: Family::default(),
+            connections: Family::default(),
+            phases: handshake::phases(),
             waiting: Gauge::default(),
             store: Gauge::default(),
+            recordings_sealed: Counter::default(),
+            recordings_failed: Counter::default(),
+            recorder_waiting: Gauge::default(),
+            recorder_lag: Gauge::default(),
+            operations: Family::new_with_constructor(|| Histogram::new(STORE)),
+            store_errors: Family::default(),
             names: Names::default(),
         };
         names.register("sessions", "Sessions that run on this node", metrics.sessions.clone());
@@ -104,12 +161,50 @@ impl Metrics {
             Unit::Seconds,
             metrics.seconds.clone(),
         );
-        names.register("relayed_bytes", "Bytes that came from viewers and targets", metrics.bytes.clone());
+        names.register_with_unit(
+            "relayed",
+            "Bytes that were passed on, by who sent them",
+            Unit::Bytes,
+            metrics.bytes.clone(),
+        );
         names.register("logins", "What became of logins", metrics.logins.clone());
         names.register("approvals", "What became of approvals on this node", metrics.approvals.clone());
         names.register("http_requests", "Requests to the API", metrics.requests.clone());
+        names.register("connections", "Connections that were accepted", metrics.connections.clone());
+        names.register_with_unit(
+            "handshake",
+            "How long the parts of a connection up to its first picture took",
+            Unit::Seconds,
+            metrics.phases.clone(),
+        );
         names.register("pre_auth_connections", "Connections that are not logged in", metrics.waiting.clone());
         names.register("store_up", "1 while the store answers, 0 while it does not", metrics.store.clone());
+        names.register("recordings_sealed", "Recordings that were sealed", metrics.recordings_sealed.clone());
+        names.register(
+            "recordings_failed",
+            "Recordings that could not begin or go on",
+            metrics.recordings_failed.clone(),
+        );
+        names.register_with_unit(
+            "recorder_waiting",
+            "What was recorded and is not written yet, of all sessions",
+            Unit::Bytes,
+            metrics.recorder_waiting.clone(),
+        );
+        names.register_with_unit(
+            "recorder_lag",
+            "For how long the oldest of what is not written yet has been waiting",
+            Unit::Seconds,
+            metrics.recorder_lag.clone(),
+        );
+        names.register_with_unit(
+            "store_operation",
+            "How long the store took",
+            Unit::Seconds,
+            metrics.operations.clone(),
+        );
+        names.register("store_errors", "What the store could not do", metrics.store_errors.clone());
+        names.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         Self { names, ..metrics }
     }
 
@@ -119,6 +214,27 @@ impl Metrics {
         let method = if STANDARD.contains(method) { method.as_str() } else { "other" };
         let request = Request { method: method.to_owned(), route: route.to_owned(), status: status.as_u16() };
         self.requests.get_or_create(&request).inc();
+    }
+
+    /// A connection was accepted. What it takes from here on is timed.
+    pub(crate) fn connection(&self, protocol: &'static str) -> Handshake {
+        self.connections.get_or_create(&Listener { protocol }).inc();
+        Handshake::new(self.phases.clone(), protocol)
+    }
+
+    /// Where a store of this kind counts.
+    pub(crate) fn store_metrics(&self, backend: &'static str) -> StoreMetrics {
+        StoreMetrics { backend, operations: self.operations.clone(), errors: self.store_errors.clone() }
+    }
+
+    /// A recording was sealed.
+    pub(crate) fn recording_sealed(&self) {
+        self.recordings_sealed.inc();
+    }
+
+    /// A recording could not begin.
+    pub(crate) fn recording_failed(&self) {
+        self.recordings_failed.inc();
     }
 
     /// Somebody tried to log in, by this method and with this outcome.
@@ -142,7 +258,11 @@ impl Metrics {
             let direction = Direction { protocol: protocol.to_owned(), from };
             self.bytes.get_or_create(&direction).clone()
         };
-        Traffic { from_viewer: of("viewer"), from_target: of("target") }
+        Traffic {
+            from_viewer: of("viewer"),
+            from_target: of("target"),
+            failed_recordings: self.recordings_failed.clone(),
+        }
     }
 
     /// A session has ended.
@@ -155,7 +275,11 @@ impl Metrics {
     /// Everything, as OpenMetrics 1.0 text.
     pub(crate) fn text(&self, registry: &Registry, waiting: usize) -> String {
         self.sessions.clear();
+        let (mut waiting_bytes, mut oldest) = (0, Duration::ZERO);
         for entry in registry.all() {
+            let lag = entry.recorder_lag();
+            waiting_bytes += lag.bytes;
+            oldest = oldest.max(lag.oldest);
             let state = match entry.phase() {
                 Phase::Connecting => "connecting",
                 Phase::Active => "active",
@@ -163,6 +287,8 @@ impl Metrics {
             };
             self.sessions.get_or_create(&State { protocol: entry.facts.protocol.clone(), state }).inc();
         }
+        self.recorder_waiting.set(i64::try_from(waiting_bytes).unwrap_or(i64::MAX));
+        self.recorder_lag.set(oldest.as_secs_f64());
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         let mut encoded = String::new();
         // Writing to a string does not fail.
@@ -176,6 +302,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_list_of_metrics_names_them_all() {
+        let metrics = Metrics::new();
+        // What has labels is not there before it was counted once.
+        metrics.login("api", "accepted");
+        metrics.approval("approved");
+        metrics.request(&Method::GET, "/", StatusCode::OK);
+        metrics.traffic("vnc").from_target.inc();
+        metrics.session_ended("vnc", "closed", 1);
+        metrics.connection("vnc").done(Step::Target);
+        metrics.store_metrics("embedded").done("claim", Duration::ZERO, false);
+        let text = metrics.text(&Registry::default(), 0);
+        let described = include_str!("../METRICS.md");
+        let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let mut found = 0;
+        for (name, kind) in kinds {
+            let name = if kind == "info" { format!("{name}_info") } else { name.to_owned() };
+            let row = format!("| `{name}` | {kind} |");
+            assert!(described.contains(&row), "METRICS.md has no row that begins {row}");
+            found += 1;
+        }
+        // No session runs.
+        assert_eq!(found + 1, described.matches("| `passerelle_").count());
+    }
+
+    #[test]
     fn counters_are_written_as_prometheus_reads_them() {
         let metrics = Metrics::new();
         metrics.login("api", "refused");
@@ -183,6 +334,11 @@ mod tests {
         metrics.approval("approved");
         metrics.traffic("vnc").from_target.inc_by(17);
         metrics.session_ended("vnc", "closed", 61);
+        metrics.recording_failed();
+        metrics.connection("vnc").done(Step::Target);
+        let store = metrics.store_metrics("redis");
+        store.done("claim", Duration::from_micros(700), true);
+        store.done("renew", Duration::from_secs(5), false);
         let text = metrics.text(&Registry::default(), 3);
         for line in [
             "passerelle_logins_total{method=\"api\",outcome=\"refused\"} 1",
@@ -192,6 +348,17 @@ mod tests {
             "passerelle_sessions_ended_total{protocol=\"vnc\",reason=\"closed\"} 1",
             "passerelle_pre_auth_connections 3",
             "passerelle_store_up 1",
+            "passerelle_recordings_sealed_total 0",
+            "passerelle_recordings_failed_total 1",
+            "passerelle_recorder_waiting_bytes 0",
+            "passerelle_recorder_lag_seconds 0.0",
+            "passerelle_connections_total{protocol=\"vnc\"} 1",
+            "passerelle_handshake_seconds_count{protocol=\"vnc\",phase=\"target\"} 1",
+            "passerelle_store_operation_seconds_bucket{le=\"0.0005\",backend=\"redis\",operation=\"claim\"} 0",
+            "passerelle_store_operation_seconds_bucket{le=\"0.001\",backend=\"redis\",operation=\"claim\"} 1",
+            "passerelle_store_operation_seconds_count{backend=\"redis\",operation=\"renew\"} 1",
+            "passerelle_store_errors_total{backend=\"redis\",operation=\"renew\"} 1",
+            concat!("passerelle_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

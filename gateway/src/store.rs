@@ -1,6 +1,7 @@
 //! The store that the configuration names, and what goes with it.
 
 mod health;
+mod measured;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,8 +11,10 @@ use passerelle_auth::{
 };
 use passerelle_config::{self as config, Config};
 
+use self::measured::Measured;
 use crate::ambient;
 use crate::gateway::{OpenError, data};
+use crate::metrics::Metrics;
 
 pub(crate) use health::watch;
 
@@ -23,19 +26,22 @@ pub(crate) struct Opened {
     pub(crate) node: String,
 }
 
-/// Opens the store that `config` names. A shared one may turn out not to answer only when it is used.
+/// Opens the store that `config` names and counts what it is asked in `metrics`. A shared one may turn out not to answer only when it is used.
 ///
 /// # Errors
 /// The database in the data directory, the pepper or the settings of the shared store cannot be used.
-pub(crate) fn open(config: &Config) -> Result<Opened, OpenError> {
+pub(crate) fn open(config: &Config, metrics: &Metrics) -> Result<Opened, OpenError> {
     let dir = &config.data_dir;
-    let (store, node): (Arc<dyn Store>, _) = match &config.store {
-        config::Store::Embedded => (Arc::new(Embedded::open(&dir.join(data::STORE))?), "local".to_owned()),
+    let (store, node, backend): (Arc<dyn Store>, _, _) = match &config.store {
+        config::Store::Embedded => {
+            (Arc::new(Embedded::open(&dir.join(data::STORE))?), "local".to_owned(), "embedded")
+        }
         config::Store::Redis(redis) => {
             let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-            (Arc::new(Redis::connect(&settings(redis))?), host)
+            (Arc::new(Redis::connect(&settings(redis))?), host, "redis")
         }
     };
+    let store = Arc::new(Measured::new(store, metrics.store_metrics(backend)));
     Ok(Opened { store, pepper: pepper(config, dir)?, node: config.node.clone().unwrap_or(node) })
 }
 

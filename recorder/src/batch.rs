@@ -102,6 +102,12 @@ impl Batches {
         shipped
     }
 
+    /// How many bytes wait to be handed over, and when the first of them came.
+    pub(crate) fn waiting(&self) -> (usize, Option<u32>) {
+        let slots = || self.slots.iter().filter(|slot| !slot.buffer.is_empty());
+        (slots().map(|slot| slot.buffer.len()).sum(), slots().map(|slot| slot.t_ms).min())
+    }
+
     /// Whether nothing waits to be handed over.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.iter().all(|slot| slot.buffer.is_empty())

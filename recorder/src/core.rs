@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::Lane;
 use crate::batch::{Batch, Batches};
 use crate::pool::{Pool, SyncJob, Then, lock};
-use crate::recording::{RecordingFailed, Sealed};
+use crate::recording::{Lag, RecordingFailed, Sealed};
 use crate::writer::{ToSync, Writer, failure, millis};
 
 /// What is appended reaches the file after at most this, and the time of writing it.
@@ -60,6 +60,8 @@ struct Open {
     /// A writer or a syncer has the recording, or will have it.
     scheduled: bool,
     due: Due,
+    /// When the oldest came of what a writer has now, in milliseconds since the recording's start.
+    writing: Option<u32>,
     /// Nothing may be appended any more.
     closed: bool,
     closing: Option<Closing>,
@@ -115,6 +117,21 @@ impl Core {
             self.pool.arm(now + FLUSH_AFTER, Weak::clone(&self.me), due);
         }
         Ok(())
+    }
+
+    pub(crate) fn lag(&self) -> Lag {
+        if self.failed.get().is_some() {
+            return Lag::default();
+        }
+        let open = lock(&self.open);
+        let (growing, first) = open.batches.waiting();
+        let handed_over = open.queue.front().map(|batch| batch.t_ms);
+        let bytes = growing + self.queued.load(Ordering::Relaxed);
+        let oldest = [open.writing, handed_over, first].into_iter().flatten().min();
+        drop(open);
+        let now = millis(self.pool.tools.clock.monotonic().saturating_sub(self.started));
+        let waited = oldest.map_or(0, |oldest| now.saturating_sub(oldest));
+        Lag { bytes, oldest: Duration::from_millis(waited.into()) }
     }
 
     pub(crate) async fn ready(&self) -> Result<(), RecordingFailed> {
@@ -185,6 +202,7 @@ impl Core {
             }
             open.checkpoint_armed &= !due.checkpoint;
             let queue = std::mem::take(&mut open.queue);
+            open.writing = queue.front().map(|batch| batch.t_ms);
             let closing = if queue.is_empty() { open.closing.take() } else { None };
             let idle = queue.is_empty() && closing.is_none() && !due.checkpoint && due.roll.is_none();
             if idle {
@@ -249,6 +267,7 @@ impl Core {
                 let mut open = lock(&self.open);
                 queue.append(&mut open.queue);
                 open.queue = queue;
+                open.writing = None;
                 drop(open);
                 return self.roll(&mut writer);
             }
@@ -314,7 +333,7 @@ impl Core {
 
     /// Lets go of everything that waits and tells everybody.
     fn fail(&self, open: &mut Open, error: RecordingFailed) {
-        tracing::debug!(id = self.id, %error, "recording failed");
+        tracing::debug!(session = self.id, %error, "recording failed");
         open.closed = true;
         open.batches.clear();
         open.queue = VecDeque::new();
@@ -327,7 +346,7 @@ impl Core {
         if let Err(error) = &outcome
             && reply.is_none()
         {
-            tracing::warn!(id = self.id, %error, "an abandoned recording was not sealed");
+            tracing::warn!(session = self.id, %error, "an abandoned recording was not sealed");
         }
         self.pool.leave(&self.id);
         if let Some(reply) = reply {

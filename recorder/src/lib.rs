@@ -33,7 +33,7 @@ pub use lane::{Class, Lane};
 pub use list::{State, Summary, list, summary};
 pub use reader::{Entry, ReadError, Reader};
 pub use recorder::{OpenError, Recorder, RecorderError, RecorderSettings};
-pub use recording::{Recording, RecordingFailed, Sealed};
+pub use recording::{Lag, Recording, RecordingFailed, Sealed};
 pub use recover::{Recovered, RecoveryOutcome};
 pub use sink::{LocalDisk, Segment, SegmentSink};
 pub use verify::{Verdict, Verification, VerifyError, verify};

@@ -25,6 +25,15 @@ struct Handle {
     _threads: Arc<Threads>,
 }
 
+/// What is appended to a recording and not written to its file yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// How much it is, in bytes.
+    pub bytes: usize,
+    /// For how long the oldest of it has been waiting; up to 100 ms are no cause for worry.
+    pub oldest: Duration,
+}
+
 /// What a sealed recording amounts to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sealed {
@@ -109,6 +118,12 @@ impl Recording {
     pub fn event(&self, kind: &str, detail: serde_json::Value) -> Result<(), RecordingFailed> {
         let event = serde_json::json!({ "kind": kind, "detail": detail });
         self.append(Lane::Events, event.to_string().as_bytes())
+    }
+
+    /// What waits to be written.
+    #[must_use]
+    pub fn lag(&self) -> Lag {
+        self.0.core.lag()
     }
 
     /// Waits while more bytes wait for the disk than the recording may hold (512 KiB). Costs an atomic

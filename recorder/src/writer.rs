@@ -211,21 +211,21 @@ impl Writer {
         let Some(segment) = &self.segment else { return };
         let len = segment.bytes;
         if let Err(error) = segment.file.truncate(len) {
-            tracing::warn!(id = self.id, %error, "cannot cut off an unfinished record");
+            tracing::warn!(session = self.id, %error, "cannot cut off an unfinished record");
             return;
         }
         let end = format!("failed: {why}");
         match self.sign(Mark::End, end) {
             Ok(()) => {
                 if let Some(Err((path, error))) = self.take_unsynced().map(|sync| sync.sync()) {
-                    tracing::warn!(id = self.id, path = %path.display(), %error, "cannot sync");
+                    tracing::warn!(session = self.id, path = %path.display(), %error, "cannot sync");
                 }
             }
             Err(_) => {
                 if let Some(segment) = &self.segment
                     && let Err(error) = segment.file.truncate(segment.bytes)
                 {
-                    tracing::warn!(id = self.id, %error, "cannot cut off an unfinished record");
+                    tracing::warn!(session = self.id, %error, "cannot cut off an unfinished record");
                 }
             }
         }

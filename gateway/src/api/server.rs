@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+use tracing::{Instrument as _, Span};
 
 use crate::arrival::Arrival;
 use crate::gateway::Gateway;
@@ -96,7 +97,7 @@ impl Server {
 
     /// Serves a connection over TLS with the gateway's certificate.
     pub(crate) async fn https(self, gateway: Arc<Gateway>, arrival: Arrival) {
-        let Arrival { stream, peer, place } = arrival;
+        let Arrival { stream, peer, place, .. } = arrival;
         let evicted = place.eviction();
         let policy = gateway.policy();
         let Some(tls) = policy.https.clone() else { return };
@@ -112,7 +113,7 @@ impl Server {
 
     /// Serves a connection in clear text.
     pub(crate) async fn http(self, arrival: Arrival) {
-        let Arrival { stream, peer, place } = arrival;
+        let Arrival { stream, peer, place, .. } = arrival;
         let evicted = place.eviction();
         self.speak(stream, Peer::network(peer.ip(), Some(place)), evicted).await;
     }
@@ -124,10 +125,11 @@ impl Server {
         peer: Peer,
         evicted: CancellationToken,
     ) {
-        let router = self.router;
+        let (router, span) = (self.router, Span::current());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer.clone()));
-            router.clone().oneshot(request.map(Body::new))
+            // Streams of HTTP/2 are tasks of their own, which begin without a span.
+            router.clone().oneshot(request.map(Body::new)).instrument(span.clone())
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder

@@ -29,6 +29,7 @@ pub(super) fn authorize(
     policy: &Policy,
     entry: &Entry,
     protocol: Protocol,
+    security: &str,
     peer: SocketAddr,
 ) -> Result<(Arc<Target>, Grant), String> {
     let technician = &entry.identity.technician;
@@ -44,6 +45,7 @@ pub(super) fn authorize(
         if let Some(ticket) = &entry.ticket {
             event = event.detail("ticket", ticket.id.to_string());
         }
+        gateway.metrics.login(security, "denied");
         gateway.audit.note(match &why {
             NotAllowed::Rules(why) => with_missing(event, why),
             _ => event,

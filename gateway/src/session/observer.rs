@@ -11,13 +11,15 @@ use serde_json::json;
 use super::denials::{Denials, Kind, Line};
 use super::{CloseReason, Entry};
 use crate::ambient;
-use crate::metrics::Traffic;
+use crate::metrics::{Handshake, Step, Traffic};
 use crate::relay::Observe;
 
 /// The session's witness.
 pub(crate) struct Observer {
     entry: Arc<Entry>,
     traffic: Traffic,
+    /// Until there is something to see, or as long as can be known.
+    handshake: Option<Handshake>,
     audit: AuditLog,
     recording: Option<Recording>,
     /// Whether the session ends when its recording fails.
@@ -33,6 +35,7 @@ impl Observer {
     pub(crate) fn new(
         entry: Arc<Entry>,
         traffic: Traffic,
+        handshake: Handshake,
         audit: AuditLog,
         recording: Option<Recording>,
         required: bool,
@@ -41,6 +44,7 @@ impl Observer {
         Self {
             entry,
             traffic,
+            handshake: Some(handshake),
             audit,
             recording,
             required,
@@ -49,6 +53,14 @@ impl Observer {
             failure: None,
             denials: Denials::new(ambient::now()),
         }
+    }
+
+    /// A part of the connection's beginning is over.
+    pub(crate) fn done(&mut self, step: Step) {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.done(step);
+        }
+        self.handshake.take_if(|handshake| step == Step::Viewer && !handshake.knows_pictures());
     }
 
     /// Where the session is recorded, if it is and the recording works.
@@ -71,6 +83,7 @@ impl Observer {
         self.recording.take()?;
         let error = error.to_string();
         tracing::error!(error, required = self.required, "the recording failed");
+        self.traffic.failed_recordings.inc();
         self.audit.note(self.event(AuditKind::RecordingFailed).outcome(Outcome::Failed).message(&*error));
         self.required.then_some(CloseReason::RecordingFailed { error })
     }
@@ -157,6 +170,11 @@ impl Observe for Observer {
         };
         counter.fetch_add(forwarded as u64, Relaxed);
         total.inc_by(forwarded as u64);
+        if from == Side::Target
+            && let Some(mut handshake) = self.handshake.take()
+        {
+            handshake.done(Step::FirstPicture);
+        }
         self.record(lane, recorded);
     }
 

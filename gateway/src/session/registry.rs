@@ -9,6 +9,7 @@ use std::time::Duration;
 use passerelle_auth::{Fence, Method, SessionId, TicketId, Timestamp};
 use passerelle_desktop::Permissions;
 use passerelle_recorder::audit::{AuditEvent, AuditKind};
+use passerelle_recorder::{Lag, Recording};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -107,10 +108,17 @@ pub(crate) struct Entry {
     renewed: Mutex<Timestamp>,
     reason: OnceLock<CloseReason>,
     stop: CancellationToken,
+    /// Where the session is recorded, if it is.
+    recording: Option<Recording>,
 }
 
 impl Entry {
-    pub(crate) fn new(facts: Facts, permissions: Permissions, fence: Fence) -> Self {
+    pub(crate) fn new(
+        facts: Facts,
+        permissions: Permissions,
+        fence: Fence,
+        recording: Option<Recording>,
+    ) -> Self {
         Self {
             renewed: Mutex::new(facts.started),
             facts,
@@ -124,7 +132,13 @@ impl Entry {
             asked: Mutex::new(None),
             reason: OnceLock::new(),
             stop: CancellationToken::new(),
+            recording,
         }
+    }
+
+    /// What of the session is recorded and not written yet.
+    pub(crate) fn recorder_lag(&self) -> Lag {
+        self.recording.as_ref().map(Recording::lag).unwrap_or_default()
     }
 
     /// Ends the session for `reason`, unless it is ending for another already. Says whether this was it.
@@ -282,7 +296,7 @@ mod tests {
             started: Timestamp::from_millis(0),
             recorded: true,
         };
-        Entry::new(facts, Permissions::NONE, Fence(1))
+        Entry::new(facts, Permissions::NONE, Fence(1), None)
     }
 
     #[tokio::test]

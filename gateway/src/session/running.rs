@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use super::target::Refused;
 use super::{CloseReason, Entry, Facts, Observer, Phase, Registered, lease};
 use crate::gateway::{Gateway, recording_policy, with_context};
+use crate::metrics::{Handshake, Step};
 use crate::policy::Policy;
 use crate::{ambient, relay};
 
@@ -29,6 +30,7 @@ pub(crate) struct Admitted {
     pub(crate) protocol: &'static str,
     pub(crate) viewer_security: &'static str,
     pub(crate) peer: SocketAddr,
+    pub(crate) handshake: Handshake,
 }
 
 /// A session from its admission to its end: leased, listed, recorded, audited.
@@ -52,7 +54,7 @@ impl Running {
         admitted: Admitted,
     ) -> Result<Self, String> {
         let now = ambient::now();
-        let Admitted { entry, target, grant, protocol, viewer_security, peer } = admitted;
+        let Admitted { entry, target, grant, protocol, viewer_security, peer, mut handshake } = admitted;
         let wanted = recording_policy(&policy.config, &grant);
         let mut facts = Facts {
             id: SessionId::new(now, &mut ambient::random),
@@ -68,6 +70,8 @@ impl Running {
             started: now,
             recorded: wanted != RecordingPolicy::Off,
         };
+        // Whatever is logged of the connection from here on is about this session.
+        tracing::Span::current().record("session", tracing::field::display(facts.id));
         let refused = |message: &str| {
             facts_event(&facts, AuditKind::LoginRefused).outcome(Outcome::Refused).message(message)
         };
@@ -92,6 +96,7 @@ impl Running {
         let recording = match open_recording(gateway, &facts, &grant, wanted).await {
             Ok(recording) => recording,
             Err(error) if wanted == RecordingPolicy::Required => {
+                gateway.metrics.recording_failed();
                 tracing::error!(error, "a session that must be recorded was refused");
                 gateway.audit.note(
                     facts_event(&facts, AuditKind::RecordingFailed).outcome(Outcome::Failed).message(error),
@@ -102,6 +107,7 @@ impl Running {
                     .to_owned());
             }
             Err(error) => {
+                gateway.metrics.recording_failed();
                 tracing::warn!(error, "a session goes unrecorded");
                 None
             }
@@ -132,14 +138,19 @@ impl Running {
             );
         }
         tracing::info!(
-            session = %facts.id, technician = facts.technician, target = facts.target,
-            recorded = facts.recorded, "session started"
+            technician = facts.technician,
+            target = facts.target,
+            recorded = facts.recorded,
+            "session started"
         );
 
-        let registered = gateway.registry.enter(Entry::new(facts, grant.permissions, fence));
+        let registered =
+            gateway.registry.enter(Entry::new(facts, grant.permissions, fence, recording.clone()));
+        handshake.done(Step::Admission);
         let observer = Observer::new(
             registered.entry.clone(),
             gateway.metrics.traffic(protocol),
+            handshake,
             gateway.audit.clone(),
             recording,
             wanted == RecordingPolicy::Required,
@@ -162,6 +173,11 @@ impl Running {
 
     pub(crate) fn target(&self) -> &config::Target {
         &self.target
+    }
+
+    /// A part of the connection's beginning is over.
+    pub(crate) fn done(&mut self, step: Step) {
+        self.observer.done(step);
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {
@@ -263,13 +279,16 @@ impl Running {
         }
         if let Some(recording) = self.observer.recording() {
             match recording.close(reason.name()).await {
-                Ok(sealed) => self.gateway.audit.note(
-                    self.event(AuditKind::RecordingSealed)
-                        .outcome(Outcome::Success)
-                        .detail("root", sealed.root)
-                        .detail("bytes", sealed.bytes)
-                        .detail("segments", sealed.segments),
-                ),
+                Ok(sealed) => {
+                    self.gateway.metrics.recording_sealed();
+                    self.gateway.audit.note(
+                        self.event(AuditKind::RecordingSealed)
+                            .outcome(Outcome::Success)
+                            .detail("root", sealed.root)
+                            .detail("bytes", sealed.bytes)
+                            .detail("segments", sealed.segments),
+                    );
+                }
                 Err(error) => drop(self.observer.recording_failed(&error)),
             }
         }
@@ -283,8 +302,8 @@ impl Running {
             .detail("bytes_from_target", view.bytes_from_target)
             .detail("bytes_from_viewer", view.bytes_from_viewer);
         tracing::info!(
-            session = %self.id(), reason = %reason, seconds = view.seconds,
-            bytes_from_target = view.bytes_from_target, "session ended"
+            reason = %reason, seconds = view.seconds, bytes_from_target = view.bytes_from_target,
+            "session ended"
         );
         self.gateway.metrics.session_ended(&entry.facts.protocol, reason.name(), view.seconds);
         if let Err(error) = self.gateway.audit.append(event).await {
@@ -326,6 +345,6 @@ fn facts_event(facts: &Facts, kind: AuditKind) -> AuditEvent {
 
 async fn release(gateway: &Gateway, id: SessionId, fence: passerelle_auth::Fence) {
     if let Err(error) = gateway.store.release(id, fence, ambient::now()).await {
-        tracing::warn!(%error, session = %id, "a lease could not be released; it will run out by itself");
+        tracing::warn!(%error, "a lease could not be released; it will run out by itself");
     }
 }

@@ -11,6 +11,7 @@ mod harness;
 mod hostile;
 mod identities;
 mod logins;
+mod observed;
 mod pairs;
 mod peers;
 mod proofs;

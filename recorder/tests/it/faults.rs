@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use passerelle_recorder::{Lane, LocalDisk, OpenError, RecordingFailed, Segment, SegmentSink, Verdict};
+use passerelle_recorder::{Lag, Lane, LocalDisk, OpenError, RecordingFailed, Segment, SegmentSink, Verdict};
 use serde_json::json;
 
 use crate::support::{House, RealClock, block_on};
@@ -190,6 +190,8 @@ fn a_slow_disk_holds_the_session_back_and_loses_nothing() {
         }
         assert!(appended * 10_000 > 512 * 1024, "it waited after {appended} entries already");
         assert!(appended * 10_000 < 900 * 1024, "{appended} entries are in memory");
+        let lag = recording.lag();
+        assert!(lag.bytes >= appended * 10_000 && lag.oldest >= Duration::from_millis(100), "{lag:?}");
         let released = async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             disk.set(false);
@@ -198,6 +200,7 @@ fn a_slow_disk_holds_the_session_back_and_loses_nothing() {
         ready.unwrap();
         recording.close("done").await.unwrap();
     });
+    assert_eq!(recording.lag(), Lag::default());
     let entries = house.entries("a");
     assert_eq!(entries.len(), appended);
     assert!(entries.iter().enumerate().all(|(index, entry)| entry.bytes == [index as u8; 10_000]));
@@ -213,6 +216,7 @@ fn who_does_not_wait_for_a_stuck_disk_fails_before_memory_does() {
     let chunk = vec![1; 1 << 20];
     let error = (0..80).find_map(|_| recording.append(Lane::Target, &chunk).err()).unwrap();
     assert!(matches!(error, RecordingFailed::TooSlow { .. }), "{error}");
+    assert_eq!(recording.lag(), Lag::default());
     disk.set(false);
     assert_eq!(block_on(recording.close("done")), Err(error));
     assert!(house.verify("a").is_intact());

@@ -69,6 +69,7 @@ pub(super) const PYPI: &[&str] = &[
     "jwcrypto==1.5.6",
     "numpy==1.26.4",
     "pillow==10.4.0",
+    "prometheus-client==0.21.1",
     "schemathesis==4.32.5",
     "websockets==13.1",
 ];

@@ -58,7 +58,7 @@ fn session(site: &Site, number: u8, technician: &str) -> Registered {
         recorded: true,
     };
     let granted = Permissions::NONE.with(Permission::View).with(Permission::Pointer);
-    site.gateway.registry.enter(Entry::new(facts, granted, Fence(1)))
+    site.gateway.registry.enter(Entry::new(facts, granted, Fence(1), None))
 }
 
 #[tokio::test]

@@ -26,7 +26,9 @@ use super::{CloseReason, Phase};
 use crate::ambient;
 use crate::arrival::Arrival;
 use crate::gateway::Gateway;
+use crate::metrics::{Handshake, Step};
 use crate::policy::Policy;
+use crate::preauth::Place;
 
 /// How long a session that its own viewer takes over may need to end.
 const TAKE_OVER: Duration = Duration::from_secs(5);
@@ -40,8 +42,10 @@ struct Entrant {
 /// Serves one viewer.
 pub(crate) async fn connection(gateway: Arc<Gateway>, arrival: Arrival) {
     let policy = gateway.policy();
-    let peer = arrival.peer;
-    let Some(entrant) = welcome(&gateway, &policy, arrival).await else { return };
+    let Arrival { stream, peer, place, mut handshake } = arrival;
+    let entrant = welcome(&gateway, &policy, stream, peer, place, &mut handshake);
+    let Some(entrant) = entrant.await else { return };
+    handshake.done(Step::Login);
     let Entrant { mut viewer, entry } = entrant;
     // mstsc and others log in, leave to ask their user about the certificate, and come back.
     match timeout(policy.config.limits.handshake.get(), viewer.hello()).await {
@@ -59,7 +63,8 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, arrival: Arrival) {
         Ok(Err(error)) => return tracing::info!(%error, "the viewer left after its login"),
         Err(_) => return tracing::info!("the viewer did not go on after its login"),
     }
-    match admission::authorize(&gateway, &policy, &entry, Protocol::Rdp, peer) {
+    let security = viewer.facts().security.name();
+    match admission::authorize(&gateway, &policy, &entry, Protocol::Rdp, security, peer) {
         Ok((target, grant)) => {
             if let (true, Some(ticket)) = (entry.resumed, &entry.ticket) {
                 take_over(&gateway, ticket.id).await;
@@ -69,8 +74,9 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, arrival: Arrival) {
                 target,
                 grant,
                 protocol: "rdp",
-                viewer_security: viewer.facts().security.name(),
+                viewer_security: security,
                 peer,
+                handshake,
             };
             admit(&gateway, policy, admitted, viewer).await;
         }
@@ -79,10 +85,16 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, arrival: Arrival) {
 }
 
 /// Negotiates with the viewer and redeems what it presents. Nothing when it was turned away.
-async fn welcome(gateway: &Gateway, policy: &Policy, arrival: Arrival) -> Option<Entrant> {
-    let Arrival { stream, peer, place } = arrival;
+async fn welcome(
+    gateway: &Gateway,
+    policy: &Policy,
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    handshake: &mut Handshake,
+) -> Option<Entrant> {
     let limits = &policy.config.limits;
-    let negotiation = authenticate(gateway, policy, stream, peer);
+    let negotiation = authenticate(gateway, policy, stream, peer, handshake);
     let authenticated = tokio::select! {
         authenticated = timeout(limits.handshake.get(), negotiation) => authenticated,
         () = place.evicted() => {
@@ -115,9 +127,11 @@ async fn authenticate(
     policy: &Policy,
     stream: TcpStream,
     peer: SocketAddr,
+    handshake: &mut Handshake,
 ) -> Result<Option<Entrant>, ViewerError> {
     let Some(settings) = &policy.rdp_viewer else { return Err(ViewerError::Closed) };
     let pending = viewer::negotiate(stream, settings, ambient::wall(), &mut ambient::random).await?;
+    handshake.done(Step::Negotiation);
     let logins = policy.logins();
     let tickets = logins.tickets();
     let entry_of = |redeemed: Result<_, Refusal>| {
@@ -220,7 +234,6 @@ async fn admit(gateway: &Arc<Gateway>, policy: Arc<Policy>, admitted: Admitted, 
             return refuse(viewer, RdpRefusal::Busy).await;
         }
     };
-    tracing::Span::current().record("session", tracing::field::display(running.id()));
     let reason = running.contain(|session| run(session, viewer)).await;
     running.end(reason).await;
 }
@@ -254,6 +267,7 @@ async fn run(session: &mut Running, mut viewer: Proven<TcpStream>) -> CloseReaso
             return reason;
         }
     };
+    session.done(Step::Target);
     let answer = promised.is_none().then_some(&target.leg.hello);
     drop(hello);
     let patience = session.policy().config.limits.handshake.get();
@@ -288,6 +302,7 @@ async fn relay(session: &mut Running, viewer: ViewerLeg<TcpStream>, target: Targ
     };
     session.record_event("target.connected", facts);
     let (viewer, target, mut relay) = introduce(session, viewer, leg, redacted);
+    session.done(Step::Viewer);
     session.set_phase(Phase::Active);
     session.relay(viewer, target, &mut relay).await
 }

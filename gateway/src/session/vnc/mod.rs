@@ -2,6 +2,7 @@
 
 mod target;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use passerelle_auth::{Entry, LoginRefusal, Refusal, Secret};
@@ -22,22 +23,28 @@ use super::{CloseReason, Phase};
 use crate::ambient;
 use crate::arrival::Arrival;
 use crate::gateway::Gateway;
+use crate::metrics::{Handshake, Step};
 use crate::policy::Policy;
+use crate::preauth::Place;
 
 /// Serves one viewer.
 pub(crate) async fn connection(gateway: Arc<Gateway>, arrival: Arrival) {
     let policy = gateway.policy();
-    let peer = arrival.peer;
-    let Some((pending, entry)) = authenticate(&gateway, &policy, arrival).await else { return };
-    match admission::authorize(&gateway, &policy, &entry, Protocol::Vnc, peer) {
+    let Arrival { stream, peer, place, mut handshake } = arrival;
+    let login = authenticate(&gateway, &policy, stream, peer, place, &mut handshake);
+    let Some((pending, entry)) = login.await else { return };
+    handshake.done(Step::Login);
+    let security = pending.security().name();
+    match admission::authorize(&gateway, &policy, &entry, Protocol::Vnc, security, peer) {
         Ok((target, grant)) => {
             let admitted = Admitted {
                 entry,
                 target,
                 grant,
                 protocol: "vnc",
-                viewer_security: pending.security().name(),
+                viewer_security: security,
                 peer,
+                handshake,
             };
             admit(&gateway, policy, admitted, pending).await;
         }
@@ -49,9 +56,11 @@ pub(crate) async fn connection(gateway: Arc<Gateway>, arrival: Arrival) {
 async fn authenticate(
     gateway: &Gateway,
     policy: &Policy,
-    arrival: Arrival,
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    handshake: &mut Handshake,
 ) -> Option<(Pending<TcpStream>, Entry)> {
-    let Arrival { stream, peer, place } = arrival;
     let limits = &policy.config.limits;
     let mut random = ambient::random;
     let negotiation = viewer::negotiate(stream, &policy.viewer, &mut random);
@@ -82,6 +91,7 @@ async fn authenticate(
             return None;
         }
     };
+    handshake.done(Step::Negotiation);
 
     let logins = policy.logins();
     let (address, now) = (peer.ip(), ambient::now());
@@ -126,7 +136,6 @@ async fn admit(gateway: &Arc<Gateway>, policy: Arc<Policy>, admitted: Admitted, 
             return refuse(pending, &refused).await;
         }
     };
-    tracing::Span::current().record("session", tracing::field::display(running.id()));
     let reason = running.contain(|session| run(session, pending)).await;
     running.end(reason).await;
 }
@@ -150,6 +159,7 @@ async fn run(session: &mut Running, pending: Pending<TcpStream>) -> CloseReason 
             return reason;
         }
     };
+    session.done(Step::Target);
     let welcome = timeout(VIEWER_PATIENCE, welcome(pending, &target));
     match session.unless_stopped(welcome).await {
         Err(reason) => reason,
@@ -158,6 +168,7 @@ async fn run(session: &mut Running, pending: Pending<TcpStream>) -> CloseReason 
         }
         Ok(Ok(Err(error))) => CloseReason::ViewerFailed { error: error.to_string() },
         Ok(Ok(Ok(viewer))) => {
+            session.done(Step::Viewer);
             session.set_phase(Phase::Active);
             relay(session, viewer, target).await
         }

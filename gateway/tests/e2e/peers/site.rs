@@ -34,6 +34,7 @@ pub(crate) struct Setup {
     targets: String,
     permissions: String,
     more: String,
+    log: &'static str,
     /// How many files and connections the gateway may have open.
     files: Option<u32>,
 }
@@ -63,6 +64,7 @@ impl Setup {
             targets: String::new(),
             permissions: PERMISSIONS.to_owned(),
             more: String::new(),
+            log: "level: trace",
             files: None,
         }
     }
@@ -113,6 +115,12 @@ impl Setup {
         self
     }
 
+    /// Logs objects, for programs to read.
+    pub(crate) fn json_log(mut self) -> Self {
+        self.log = "level: debug, format: json";
+        self
+    }
+
     /// How many files and connections the gateway may have open.
     pub(crate) fn files(mut self, files: u32) -> Self {
         self.files = Some(files);
@@ -155,7 +163,7 @@ impl<'lab> Site<'lab> {
 
     /// Writes the configuration.
     fn configure(&self) -> Outcome {
-        let Setup { protocol, listen, users, targets, permissions, more, .. } = &self.setup;
+        let Setup { protocol, listen, users, targets, permissions, more, log, .. } = &self.setup;
         let security = match *protocol {
             "rdp" => "tls: { self_signed: true }\nrdp: { security: [nla, tls] }",
             _ => "vnc: { security: [ard, vnc_auth] }",
@@ -168,7 +176,7 @@ impl<'lab> Site<'lab> {
              targets:\n{targets}\
              rules:\n  - name: helpdesk\n    groups: [helpdesk]\n    targets: [\"*\"]\n    \
              permissions: [{permissions}]\n\
-             log: {{ level: trace }}\n{more}",
+             log: {{ {log} }}\n{more}",
             data = self.data().display(),
             port = self.port,
         );
