@@ -65,8 +65,8 @@ pub trait Store: Send + Sync + 'static {
     /// secrets are removed when it has expired and is not within the [`RESUME_WINDOW`] of its use.
     async fn candidates(&self, login: Option<&Login>, now: Timestamp) -> Result<Vec<Candidate>, StoreError>;
 
-    /// Makes an unused ticket worthless. Tells whether there was one that was neither used, expired nor
-    /// withdrawn.
+    /// Makes a ticket worthless: an unused one lets nobody in, and one that was used a moment ago does not let its
+    /// user [in again](Claim::Resumed). Tells whether there was one that was neither used, expired nor withdrawn.
     async fn withdraw(&self, ticket: TicketId, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Counts a failed authentication for each of `keys`, unless one of them is locked.

@@ -102,10 +102,12 @@ fn claim_unlocked(
     let Some((ticket, state)) = found else { return Ok(Claim::Unknown) };
     let named = claimant.login.as_ref().is_none_or(|login| login.names(&ticket));
     match state {
-        State::Used { by, at } if claimant.resume && named && is_resumable(by, at, claimant.address, now) => {
+        State::Used { by, at, withdrawn: false }
+            if claimant.resume && named && is_resumable(by, at, claimant.address, now) =>
+        {
             return Ok(Claim::Resumed { fence: next_fence(tx)?, ticket, at });
         }
-        State::Used { by, at } => return Ok(Claim::Used { ticket, by, at }),
+        State::Used { by, at, .. } => return Ok(Claim::Used { ticket, by, at }),
         State::Withdrawn => return Ok(Claim::Withdrawn { ticket }),
         State::Unused => {}
     }
@@ -128,7 +130,7 @@ fn claim_unlocked(
 
 enum State {
     Unused,
-    Used { by: IpAddr, at: Timestamp },
+    Used { by: IpAddr, at: Timestamp, withdrawn: bool },
     Withdrawn,
 }
 
@@ -143,9 +145,10 @@ fn row(row: &Row<'_>) -> rusqlite::Result<(Ticket, State)> {
         expires_at: time(row, "expires_at")?,
         context: context(row)?,
     };
+    let withdrawn = row.get::<_, Option<i64>>("withdrawn_at")?.is_some();
     let state = if row.get::<_, Option<i64>>("used_at")?.is_some() {
-        State::Used { by: address(row, "used_by")?, at: time(row, "used_at")? }
-    } else if row.get::<_, Option<i64>>("withdrawn_at")?.is_some() {
+        State::Used { by: address(row, "used_by")?, at: time(row, "used_at")?, withdrawn }
+    } else if withdrawn {
         State::Withdrawn
     } else {
         State::Unused
@@ -167,7 +170,7 @@ pub(super) fn candidates(
         let (ticket, state) = row(next)?;
         if login.is_none_or(|login| login.names(&ticket)) {
             let used = match state {
-                State::Used { by, at } => Some((by, at)),
+                State::Used { by, at, .. } => Some((by, at)),
                 State::Unused | State::Withdrawn => None,
             };
             let sealed = SealedSecret(next.get("sealed")?);
@@ -184,6 +187,11 @@ pub(super) fn withdraw(tx: &Transaction<'_>, id: TicketId, now: Timestamp) -> Re
              WHERE id = ?1 AND used_at IS NULL AND withdrawn_at IS NULL AND expires_at > ?2",
         )?
         .execute(params![id.as_bytes(), now.as_millis()])?;
+    // It is still recognised as used.
+    tx.prepare_cached(
+        "UPDATE tickets SET withdrawn_at = ?2 WHERE id = ?1 AND used_at IS NOT NULL AND withdrawn_at IS NULL",
+    )?
+    .execute(params![id.as_bytes(), now.as_millis()])?;
     Ok(withdrawn > 0)
 }
 

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use passerelle_auth::{self as auth, Grant, Lease, SessionId};
@@ -14,6 +15,7 @@ use passerelle_recorder::{Lane, Recording};
 use passerelle_transport::Transport;
 use serde_json::json;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::target::Refused;
 use super::{CloseReason, Entry, Facts, Observer, Phase, Registered, lease};
@@ -21,6 +23,10 @@ use crate::gateway::{Gateway, recording_policy, with_context};
 use crate::metrics::{Handshake, Step};
 use crate::policy::Policy;
 use crate::{ambient, relay};
+
+/// How long a session that somebody ended may go on for a store that does not answer. Nobody comes back by a ticket
+/// while it does not.
+const WITHDRAWAL: Duration = Duration::from_secs(1);
 
 /// Somebody who may have a session.
 pub(crate) struct Admitted {
@@ -197,11 +203,27 @@ impl Running {
         self.gateway.audit.note(event);
     }
 
+    /// Resolves with the reason when the session must end. What somebody ended must not come back in the moment in
+    /// which clients may reconnect with the same ticket.
+    fn stopped(&self) -> impl Future<Output = CloseReason> + use<> {
+        let (gateway, entry) = (self.gateway.clone(), self.registered.entry.clone());
+        async move {
+            let reason = entry.stopped().await;
+            if let (CloseReason::Killed { .. }, Some(ticket)) = (&reason, entry.facts.ticket) {
+                let withdrawn = timeout(WITHDRAWAL, gateway.store.withdraw(ticket, ambient::now())).await;
+                if let Ok(Err(error)) = withdrawn {
+                    tracing::warn!(%error, %ticket, "the ticket of a session that was ended is not withdrawn");
+                }
+            }
+            reason
+        }
+    }
+
     /// What `work` comes to, unless the session is stopped first.
     pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, CloseReason> {
         tokio::select! {
             biased;
-            reason = self.registered.entry.stopped() => Err(reason),
+            reason = self.stopped() => Err(reason),
             done = work => Ok(done),
         }
     }
@@ -242,7 +264,7 @@ impl Running {
         let entry = self.registered.entry.clone();
         let limits = relay::Limits { idle: config.idle.get(), session: config.session.get() };
         let controls = relay::Controls {
-            killed: entry.stopped(),
+            killed: self.stopped(),
             permissions: entry.permissions.subscribe(),
             in_force: entry.in_force.clone(),
         };

@@ -37,7 +37,7 @@ end
 
 if state[1] then
   local apart = math.abs(now - tonumber(state[1]))
-  if ARGV[6] == '1' and named and state[3] == ARGV[5] and apart < RESUME then
+  if ARGV[6] == '1' and named and not state[4] and state[3] == ARGV[5] and apart < RESUME then
     return right({ 'resumed', ticket, raise('fence', now), state[1] })
   end
   return { 'used', ticket, state[2], state[1] }

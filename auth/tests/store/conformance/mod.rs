@@ -74,6 +74,7 @@ macro_rules! conformance {
                 says_what_was_issued
                 ends_at_its_expiry
                 unused_ends_when_withdrawn
+                lets_nobody_in_again_when_withdrawn
                 stays_live_when_it_is_somebody_elses
                 shares_no_secret_with_another
                 lets_its_user_in_again_for_a_moment

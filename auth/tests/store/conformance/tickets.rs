@@ -157,6 +157,22 @@ pub(crate) async fn unused_ends_when_withdrawn(fixture: Fixture) {
     assert!(matches!(claim(store, &long(2), &anyone(), at(2)).await, Claim::Used { .. }));
 }
 
+pub(crate) async fn lets_nobody_in_again_when_withdrawn(fixture: Fixture) {
+    let store = fixture.store();
+    let again = Claimant { resume: true, ..login("alice", "front-desk") };
+    for number in [1, 2] {
+        store.issue(&record(number), at(0)).await.unwrap();
+        assert!(matches!(claim(store, &long(number), &again, at(1)).await, Claim::Claimed { .. }));
+    }
+    assert!(!store.withdraw(id(1), at(2)).await.unwrap(), "it was used");
+    let used = Claim::Used { ticket: record(1).ticket, by: again.address, at: at(1) };
+    for key in [long(1), short(1), TicketKey::Id(id(1))] {
+        assert_eq!(claim(store, &key, &again, at(3)).await, used);
+    }
+    assert_eq!(store.candidates(None, at(3)).await.unwrap().len(), 2, "it is recognised as used");
+    assert!(matches!(claim(store, &long(2), &again, at(3)).await, Claim::Resumed { .. }));
+}
+
 pub(crate) async fn stays_live_when_it_is_somebody_elses(fixture: Fixture) {
     let store = fixture.store();
     let mut record = record(1);

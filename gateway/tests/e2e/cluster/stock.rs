@@ -2,6 +2,7 @@
 
 use super::{Cluster, PATIENCE};
 use crate::harness::Outcome;
+use crate::harness::clients::rdp::Rdp;
 use crate::harness::clients::{Client, Login, Viewer};
 use crate::harness::lab::Lab;
 use crate::harness::servers::{Server, Target};
@@ -47,6 +48,26 @@ fn tigervnc_over_a_redis_with_tls() {
         helps_and_is_sent_away(lab, &setup, &desktop, variant, |ticket, login| {
             let login = Login { username: None, password: ticket.vnc_password.clone(), ..login };
             Client::TigervncVncAuth.connect(lab, &login, "typed through b")
+        })
+    });
+}
+
+#[test]
+fn xfreerdp_over_a_redis_without_its_channel() {
+    Lab::run(|lab| {
+        let desktop = Target::start(lab, Server::ShadowNla)?;
+        let credentials = &desktop.credentials;
+        let (username, password) = (credentials.username.as_deref(), credentials.password.as_deref());
+        let file = lab.write_secret("desk.password", password.ok_or("the desktop has no password")?)?;
+        let more = format!(
+            "credentials: {{ username: \"{}\", password: \"file:{}\" }}",
+            username.ok_or("the desktop has no user")?,
+            file.display()
+        );
+        let setup = Setup::rdp().target("desk", desktop.port, &more);
+        let variant = Variant { silent: true, ..Variant::default() };
+        helps_and_is_sent_away(lab, &setup, &desktop, variant, |_, login| {
+            Rdp::XfreerdpNla(&[]).connect(lab, &login, "typed through b")
         })
     });
 }
