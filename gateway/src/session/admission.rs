@@ -187,7 +187,7 @@ mod tests {
         let peer = "192.0.2.7:4711".parse().unwrap();
         let ask = |method, context| {
             let entry = entry(method, context);
-            authorize(&gateway, &gateway.policy(), &entry, Protocol::Vnc, peer).map(drop)
+            authorize(&gateway, &gateway.policy(), &entry, Protocol::Vnc, "X509Plain", peer).map(drop)
         };
         let by =
             |name: &str| Some(TicketContext { approved_by: Some(name.to_owned()), ..Default::default() });
