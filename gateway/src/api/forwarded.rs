@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{FORWARDED, HeaderMap, HeaderName};
 use passerelle_config::{ForwardedHeader, Network};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -38,37 +38,33 @@ pub(super) fn client(
     if !is_trusted(&client) {
         return Ok(client);
     }
-    let (name, hops): (_, fn(&str) -> Option<Vec<Hop>>) = match header {
-        ForwardedHeader::XForwardedFor => (X_FORWARDED_FOR, |line| Some(vec![node(line)?])),
-        ForwardedHeader::Forwarded => (FORWARDED, elements),
+    let (name, shown) = match header {
+        ForwardedHeader::XForwardedFor => (X_FORWARDED_FOR, "X-Forwarded-For"),
+        ForwardedHeader::Forwarded => (FORWARDED, "Forwarded"),
     };
-    let malformed =
-        Malformed(if header == ForwardedHeader::Forwarded { "Forwarded" } else { "X-Forwarded-For" });
     for line in headers.get_all(name).iter().rev() {
-        let line = text(line).ok_or(malformed)?;
+        let line = line.to_str().map_err(|_| Malformed(shown))?;
         // A list of addresses can be cut at its commas, and what the caller wrote need not be looked at. In
         // the other header commas may be part of a value.
-        let parts: Vec<&str> = match header {
-            ForwardedHeader::XForwardedFor => line.rsplit(',').map(str::trim).collect(),
-            ForwardedHeader::Forwarded => vec![line],
+        let hops: Vec<Option<Hop>> = match header {
+            ForwardedHeader::XForwardedFor => {
+                line.split(',').map(str::trim).filter(|hop| !hop.is_empty()).map(node).collect()
+            }
+            ForwardedHeader::Forwarded => {
+                elements(line).ok_or(Malformed(shown))?.into_iter().map(Some).collect()
+            }
         };
-        for part in parts.into_iter().filter(|part| !part.is_empty()) {
-            for hop in hops(part).ok_or(malformed)?.into_iter().rev() {
-                match hop {
-                    Hop::Hidden => return Ok(client),
-                    Hop::Address(address) => client = address.to_canonical(),
-                }
-                if !is_trusted(&client) {
-                    return Ok(client);
-                }
+        for hop in hops.into_iter().rev() {
+            match hop.ok_or(Malformed(shown))? {
+                Hop::Hidden => return Ok(client),
+                Hop::Address(address) => client = address.to_canonical(),
+            }
+            if !is_trusted(&client) {
+                return Ok(client);
             }
         }
     }
     Ok(client)
-}
-
-fn text(value: &HeaderValue) -> Option<&str> {
-    value.to_str().ok()
 }
 
 /// The hops of a `Forwarded` header, in its order (RFC 7239, section 4). Nothing when any of it is wrong.
@@ -144,6 +140,8 @@ fn node(text: &str) -> Option<Hop> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn ask(peer: &str, header: ForwardedHeader, lines: &[(HeaderName, &str)]) -> Option<String> {
