@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::Outcome;
@@ -9,11 +10,21 @@ use super::process::Process;
 use super::wait::wait_for;
 
 /// A TCP port that was free a moment ago.
+///
+/// Not one that the system would give: it gives the same ones to connections, and a connection of another process
+/// would have the port before the server for which it is meant, or while that is started again.
 pub(crate) fn free_port() -> Outcome<u16> {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| format!("no free port: {error}"))
+    // Below those of connections, from 32768 on; tests that run at the same time begin at other places.
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    (0..1000)
+        .map(|_| {
+            std::process::id().wrapping_mul(7919).wrapping_add(ASKED.fetch_add(1, Relaxed)) % COUNT + FIRST
+        })
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .ok_or_else(|| "no free port".to_owned())
 }
 
 /// Whether something listens on a TCP port. Read from the kernel's table rather than tried: VNC servers
