@@ -1,6 +1,7 @@
 //! The audit log: JSON Lines in a hash chain and a Merkle tree, with signed checkpoints. `AUDIT.md` is its schema.
 
 mod chain;
+mod cursor;
 mod event;
 mod files;
 mod log;
@@ -13,6 +14,7 @@ mod verify;
 mod writer;
 
 pub use chain::EventLine;
+pub use cursor::Cursor;
 pub use event::{AuditEvent, AuditKind, Outcome};
 pub use log::{AuditError, AuditLog, AuditOpenError, UnfinishedSession};
 pub use merkle::TreeHash;

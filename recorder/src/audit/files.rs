@@ -57,6 +57,12 @@ impl Lines {
         Ok(())
     }
 
+    /// Goes back to where a line began.
+    pub(crate) fn back_to(&mut self, offset: u64) -> io::Result<()> {
+        self.offset = offset;
+        self.file.seek(SeekFrom::Start(offset)).map(drop)
+    }
+
     /// Reads the next line into `line`. After `Torn` and `End` it can be tried again.
     pub(crate) fn next(&mut self, line: &mut Vec<u8>) -> io::Result<NextLine> {
         line.clear();

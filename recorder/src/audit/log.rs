@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use serde::Serialize;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::open::survey;
 use super::writer::{LogWriter, Queue};
@@ -75,6 +75,7 @@ struct Inner {
     thread: Option<JoinHandle<()>>,
     unfinished: Vec<UnfinishedSession>,
     interrupted_at: Option<String>,
+    written: watch::Receiver<u64>,
     /// Holds the directory's lock.
     _lock: File,
 }
@@ -123,6 +124,7 @@ impl AuditLog {
                     .detail("file", file),
             );
         }
+        let written = writer.written();
         let thread = std::thread::Builder::new().name("audit".into());
         let thread = thread
             .spawn({
@@ -135,6 +137,7 @@ impl AuditLog {
             thread: Some(thread),
             unfinished: found.unfinished,
             interrupted_at: found.interrupted_at,
+            written,
             _lock: lock,
         })))
     }
@@ -158,6 +161,13 @@ impl AuditLog {
         if !self.0.queue.note(event) {
             tracing::error!(%kind, "an audit event is lost");
         }
+    }
+
+    /// The number of the last line that is on disk, now and as it grows. What a [`Cursor`](super::Cursor) reads up to
+    /// it stays in the log. It is closed when the log's writer has ended.
+    #[must_use]
+    pub fn written(&self) -> watch::Receiver<u64> {
+        self.0.written.clone()
     }
 
     /// The sessions that had no end when the log was opened, the oldest first.

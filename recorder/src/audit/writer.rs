@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::chain::{CheckpointLine, EventLine, Line, LineHash, hash, timestamp};
 use super::files::path;
@@ -106,6 +106,8 @@ pub(crate) struct LogWriter {
     unsigned: u64,
     unsigned_since: Duration,
     retry_at: Option<Duration>,
+    /// Tells the number of the last line that is on disk.
+    written: watch::Sender<u64>,
 }
 
 impl LogWriter {
@@ -136,12 +138,18 @@ impl LogWriter {
             unsigned: u64::from(found.unsigned),
             unsigned_since,
             retry_at: None,
+            written: watch::Sender::new(found.seq),
         };
         // The gateway before this one may have been killed before it did.
         if found.seq > 0 && !found.unsigned {
             writer.publish();
         }
         Ok(writer)
+    }
+
+    /// The number of the last line that is on disk, now and from now on.
+    pub(crate) fn written(&self) -> watch::Receiver<u64> {
+        self.written.subscribe()
     }
 
     /// Writes what comes until the log is closed.
@@ -257,6 +265,7 @@ impl LogWriter {
         }
         self.retry_at = None;
         self.bytes += lines.len() as u64;
+        self.written.send_replace(self.seq);
         if self.unsigned == 0 {
             self.publish();
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use passerelle_recorder::SigningKey;
 use passerelle_recorder::audit::{
-    AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, AuditVerdict, Follower, Outcome, tail,
-    verify,
+    AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, AuditVerdict, Cursor, EventLine, Follower,
+    Outcome, tail, verify,
 };
 use serde_json::Value;
 
@@ -166,7 +166,7 @@ fn files_rotate_and_the_chain_spans_them() {
         block_on(log.append(login(number))).unwrap();
     }
     let names = |events: Vec<_>| {
-        let name = |line: passerelle_recorder::audit::EventLine| line.event.session.unwrap();
+        let name = |line: EventLine| line.event.session.unwrap();
         events.into_iter().map(name).collect::<Vec<_>>()
     };
     let all: Vec<_> = (0..30).map(|number| format!("s{number}")).collect();
@@ -184,6 +184,51 @@ fn files_rotate_and_the_chain_spans_them() {
     assert!(verification.files >= 5, "{} files", verification.files);
     std::fs::remove_file(file(dir.path(), 2)).unwrap();
     assert_eq!(verdict(dir.path()), AuditVerdict::FileMissing { file: 2 });
+}
+
+#[test]
+fn a_cursor_reads_from_any_line_on_and_no_further_than_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::open_with(dir.path(), signer(), RealClock::new(), 1000).unwrap();
+    let written = log.written();
+    for number in 0..30 {
+        block_on(log.append(login(number))).unwrap();
+    }
+    let last = *written.borrow();
+    let sessions = |events: &[EventLine]| -> Vec<_> {
+        events.iter().map(|line| line.event.session.clone().unwrap()).collect()
+    };
+    let all: Vec<_> = (0..30).map(|number| format!("s{number}")).collect();
+    let seqs: Vec<u64> = tail(dir.path(), 100).unwrap().iter().map(|line| line.seq).collect();
+    assert!(last >= seqs[29] && seqs[29] > 30, "checkpoints have numbers too");
+    for most in [1, 7, 100] {
+        for (index, seq) in seqs.iter().enumerate() {
+            let mut cursor = Cursor::behind(dir.path(), *seq);
+            let mut read = Vec::new();
+            loop {
+                let events = cursor.read(last, most).unwrap();
+                assert!(events.len() <= most);
+                if events.is_empty() {
+                    break;
+                }
+                read.extend(sessions(&events));
+            }
+            assert_eq!(read, all[index + 1..], "behind line {seq}");
+        }
+    }
+
+    let mut cursor = Cursor::behind(dir.path(), 0);
+    assert_eq!(sessions(&cursor.read(seqs[9], 100).unwrap()), all[..10]);
+    assert_eq!(cursor.at(), seqs[9]);
+    assert_eq!(sessions(&cursor.read(seqs[11], 100).unwrap()), all[10..12]);
+    assert_eq!(sessions(&cursor.read(last, 100).unwrap()), all[12..]);
+    assert!(cursor.read(last + 1, 100).unwrap().is_empty());
+    block_on(log.append(login(30))).unwrap();
+    assert_eq!(sessions(&cursor.read(*written.borrow(), 100).unwrap()), ["s30"]);
+
+    std::fs::remove_file(file(dir.path(), 1)).unwrap();
+    let kept = Cursor::behind(dir.path(), 0).read(last, 100).unwrap();
+    assert!(kept[0].seq > 1 && kept.last().unwrap().seq == seqs[29], "{kept:?}");
 }
 
 #[test]
