@@ -4,26 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::Bytes;
+use http_body_util::Full;
 use hyper::header::{ACCEPT, HOST, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
 use passerelle_auth::FetchKeys;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
+use rustls::RootCertStore;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
+
+use crate::http_client::{AGENT, HttpClient};
 
 /// How long an identity provider may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest key set that is read, in bytes.
 const LONGEST: usize = 256 * 1024;
 
-/// Reads key sets over HTTPS. Redirections are not followed: the configuration says where the keys are.
+/// Reads key sets over HTTPS.
 pub(crate) struct HttpsKeys {
-    tls: TlsConnector,
+    client: HttpClient,
 }
 
 impl HttpsKeys {
@@ -32,43 +29,28 @@ impl HttpsKeys {
     /// # Errors
     /// The cryptography has none of the protocol versions.
     pub(crate) fn new(roots: Arc<RootCertStore>) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
+        Ok(Self { client: HttpClient::new(roots)? })
     }
 
     async fn get(&self, url: &str) -> Result<Vec<u8>, String> {
         let uri: Uri = url.parse().map_err(|error| format!("{url} is no URL: {error}"))?;
         let host = uri.host().ok_or_else(|| format!("{url} has no host"))?;
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let port = uri.port_u16().unwrap_or(443);
-        let name = ServerName::try_from(bare.to_owned()).map_err(|_| format!("{host} is no host's name"))?;
-        let stream =
-            TcpStream::connect((bare, port)).await.map_err(|error| format!("{host}:{port}: {error}"))?;
-        let stream = self.tls.connect(name, stream).await.map_err(|error| format!("{host}: {error}"))?;
-        let broken = |error: hyper::Error| format!("{host} does not speak HTTP: {error}");
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let driver = tokio::spawn(connection);
+        let connection = self.client.connect(bare, uri.port_u16().unwrap_or(443), true).await;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let authority = uri.authority().map_or(host, |authority| authority.as_str());
         let request = Request::get(path)
             .header(HOST, authority)
             .header(ACCEPT, "application/jwk-set+json, application/json")
-            .header(USER_AGENT, concat!("passerelle/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::<Bytes>::new())
+            .header(USER_AGENT, AGENT)
+            .body(Full::default())
             .map_err(|error| format!("{url}: {error}"))?;
-        let response = sender.send_request(request).await.map_err(broken)?;
-        if response.status() != StatusCode::OK {
-            return Err(format!("{url} answers {}", response.status()));
+        let answer = connection.map_err(|error| error.to_string())?.send(request, LONGEST).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        if answer.status != StatusCode::OK {
+            return Err(format!("{url} answers {}", answer.status));
         }
-        let body = Limited::new(response.into_body(), LONGEST).collect().await;
-        driver.abort();
-        let body = body.map_err(|error| format!("{url}: the answer cannot be read: {error}"))?;
-        Ok(body.to_bytes().to_vec())
+        answer.body.map(|body| body.to_vec()).map_err(|error| error.to_string())
     }
 }
 

@@ -11,6 +11,7 @@ mod descriptors;
 mod files;
 mod fragments;
 mod gateway;
+mod http_client;
 mod jwks;
 mod lifecycle;
 mod listener;
