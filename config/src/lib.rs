@@ -35,11 +35,12 @@ pub use sections::{
     Lockout, Log, LogFormat, LogLevel, Protocol, ProxyProtocol, Rdp, RdpSecurity, Recording, RecordingPolicy,
     RedisStore, Requirement, Roles, Rule, Scope, SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store,
     Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User,
-    ViewerSecurity, Vnc,
+    ViewerSecurity, Vnc, Webhook,
 };
 pub use values::{
-    AddressError, ByteSize, CertificateFile, DurationError, Fingerprint, FingerprintError, HostPort,
-    HumanDuration, ListenAddresses, MacAddress, MacAddressError, Network, NetworkError, Pattern,
-    PatternError, Recipient, RecipientError, Secret, SizeError, StoreServers, StoreUrl, StoreUrlError, Time,
-    TimeError, TimeOfDay, TimeOfDayError, TokenHash, TokenHashError, ZoneError, ZoneName,
+    AddressError, ByteSize, CertificateFile, DurationError, EventPattern, EventPatternError, Fingerprint,
+    FingerprintError, HostPort, HumanDuration, ListenAddresses, MacAddress, MacAddressError, Network,
+    NetworkError, Pattern, PatternError, Recipient, RecipientError, Secret, SizeError, StoreServers,
+    StoreUrl, StoreUrlError, Time, TimeError, TimeOfDay, TimeOfDayError, TokenHash, TokenHashError,
+    WebhookUrl, WebhookUrlError, ZoneError, ZoneName,
 };

@@ -5,6 +5,7 @@
 
 mod rules;
 mod targets;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,13 +13,14 @@ use std::net::SocketAddr;
 
 use crate::fragments::Fragments;
 use crate::report::{Report, quoted, suggestion};
+use crate::resolver::STAND_IN;
 use crate::sections::{ClipboardSizes, Config, check_tls};
 use crate::tree::{Node, Value};
 use crate::values::HumanDuration;
 
 /// Finds what is wrong with the file as far as it has the right shape.
 pub(crate) fn check_tree(root: &Node, fragments: &Fragments, report: &mut Report) {
-    for section in ["users", "rules", "service_accounts"] {
+    for section in ["users", "rules", "service_accounts", "webhooks"] {
         distinct_names(section, Element::within(root, section), report);
     }
     let targets = || Element::within(root, "targets").chain(fragments.targets());
@@ -30,6 +32,7 @@ pub(crate) fn check_tree(root: &Node, fragments: &Fragments, report: &mut Report
     viewer_security(root, report);
     roles(root, report);
     issuers(root, report);
+    webhooks::check(root, report);
     for target in targets() {
         report.in_file(target.file, |report| targets::check(target.node, &target.path("targets"), report));
     }
@@ -55,13 +58,14 @@ pub(crate) fn check_config(config: &Config, root: &Node, report: &mut Report) {
         let message = "a second factor goes with a password; add `password_hash`";
         report.error(at, &format!("users[{index}].totp"), message);
     }
-    if let Some(pepper) = &config.pepper {
+    if let Some(pepper) = config.pepper.as_ref().filter(|pepper| pepper.expose() != STAND_IN) {
         let digits = pepper.expose();
         if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             let message = "this is not 64 hexadecimal digits; make one with `openssl rand -hex 32`";
             report.error(find(root, "pepper").at, "pepper", message);
         }
     }
+    webhooks::check_secrets(&config.webhooks, root, report);
     durations(config, root, report);
     let sizes = &config.limits.clipboard;
     for (name, size) in [("to_target", sizes.to_target), ("from_target", sizes.from_target)] {
@@ -356,6 +360,11 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
         bounds.push((format!("issuers[{index}].longest_life"), issuer.longest_life, second, day));
         let none = HumanDuration::from_secs(0);
         bounds.push((format!("issuers[{index}].leeway"), issuer.leeway, none, HumanDuration::from_secs(300)));
+    }
+    for (index, webhook) in config.webhooks.iter().enumerate() {
+        let (minute, month) = (HumanDuration::from_secs(60), HumanDuration::from_secs(30 * 24 * 60 * 60));
+        bounds.push((format!("webhooks[{index}].timeout"), webhook.timeout, second, minute));
+        bounds.push((format!("webhooks[{index}].retry_for"), webhook.retry_for, second, month));
     }
     for (name, backoff) in [
         ("address", lockout.address.get()),

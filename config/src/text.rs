@@ -10,8 +10,8 @@ use crate::report::quoted;
 use crate::resolver::Resolver;
 use crate::sections::TargetSelector;
 use crate::values::{
-    ByteSize, Fingerprint, HostPort, HumanDuration, MacAddress, Network, Pattern, Recipient, StoreUrl, Time,
-    TimeOfDay, TokenHash, ZoneName, format, is_name,
+    ByteSize, EventPattern, Fingerprint, HostPort, HumanDuration, MacAddress, Network, Pattern, Recipient,
+    StoreUrl, Time, TimeOfDay, TokenHash, WebhookUrl, ZoneName, format, is_name,
 };
 
 /// What became of a text.
@@ -30,6 +30,8 @@ pub(crate) fn read(text: &str, format: &str, base: &Path, resolver: &dyn Resolve
         format::ADDRESS => parsed::<HostPort>(text),
         format::DURATION => parsed::<HumanDuration>(text),
         format::SIZE => parsed::<ByteSize>(text),
+        format::EVENT_PATTERN => parsed::<EventPattern>(text),
+        format::WEBHOOK_URL => unrepeated::<WebhookUrl>(text),
         format::FINGERPRINT => parsed::<Fingerprint>(text),
         format::TIME => parsed::<Time>(text),
         format::TOKEN_HASH => unrepeated::<TokenHash>(text),

@@ -26,6 +26,7 @@ use crate::preauth::WaitingRoom;
 use crate::session::{CloseReason, Registry};
 use crate::store::{self, Opened};
 use crate::throttle::Throttle;
+use crate::webhooks::Webhooks;
 use crate::{descriptors, files, targets};
 
 /// How often the audit log tells of people who did not log in.
@@ -43,6 +44,8 @@ pub(crate) mod data {
     pub(crate) const IDENTITY: &str = "recordings.age";
     /// Directory of the audit log.
     pub(crate) const AUDIT: &str = "audit";
+    /// How far each webhook has come in the audit log.
+    pub(crate) const WEBHOOKS: &str = "webhooks.json";
 }
 
 /// Why a gateway does not start.
@@ -103,6 +106,8 @@ pub(crate) struct Gateway {
     /// The key that recordings and the audit log are verified with.
     pub(crate) signer: PublicKey,
     pub(crate) metrics: Metrics,
+    /// Programs that are told of events.
+    pub(crate) webhooks: Webhooks,
     /// Who calls the API how often.
     pub(crate) rates: Rates,
     /// Is cancelled when the gateway is about to stop.
@@ -145,6 +150,7 @@ impl Gateway {
             room: WaitingRoom::new(waiting(&policy.config)),
             signer: signer.public_key(),
             metrics,
+            webhooks: Webhooks::new(&dir.join(data::WEBHOOKS)),
             rates: Rates::default(),
             stopping: CancellationToken::new(),
             strangers: Throttle::new(STRANGERS),
@@ -247,6 +253,7 @@ impl Gateway {
         self.room.set_capacity(waiting(&policy.config));
         *self.file.write().unwrap_or_else(PoisonError::into_inner) = config;
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        self.webhooks.changed.notify_one();
         Ok(())
     }
 

@@ -29,6 +29,7 @@ mod targets;
 mod throttle;
 mod tickets;
 mod tls;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ fn run(Cli { config, command }: Cli) -> Result<ExitCode, CliError> {
         Command::Recordings(command) => runtime()?.block_on(cli::recordings(command, &config)),
         Command::Audit(command) => runtime()?.block_on(cli::audit(command, &config)),
         Command::VerifyProof(args) => cli::verify_proof(&args, &config),
+        Command::Webhooks(command) => runtime()?.block_on(cli::webhooks(command, &config)),
         Command::HashPassword(args) => cli::hash_password(&args),
         Command::Totp(command) => cli::totp(&command),
         Command::ServiceAccount(command) => cli::service_account(&command),

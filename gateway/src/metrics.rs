@@ -81,6 +81,17 @@ struct Request {
     status: u16,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Delivery {
+    webhook: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Hook {
+    webhook: String,
+}
+
 /// All counters of a gateway.
 pub(crate) struct Metrics {
     names: Names,
@@ -93,6 +104,8 @@ pub(crate) struct Metrics {
     requests: Family<Request, Counter>,
     connections: Family<Listener, Counter>,
     phases: Phases,
+    deliveries: Family<Delivery, Counter>,
+    lags: Family<Hook, Gauge>,
     waiting: Gauge,
     store: Gauge,
     recordings_sealed: Counter,
@@ -143,6 +156,8 @@ impl Metrics {
             requests: Family::default(),
             connections: Family::default(),
             phases: handshake::phases(),
+            deliveries: Family::default(),
+            lags: Family::default(),
             waiting: Gauge::default(),
             store: Gauge::default(),
             recordings_sealed: Counter::default(),
@@ -176,6 +191,16 @@ impl Metrics {
             "How long the parts of a connection up to its first picture took",
             Unit::Seconds,
             metrics.phases.clone(),
+        );
+        names.register(
+            "webhook_deliveries",
+            "What became of events for webhooks",
+            metrics.deliveries.clone(),
+        );
+        names.register(
+            "webhook_lag_lines",
+            "Lines of the audit log that a webhook has not been through",
+            metrics.lags.clone(),
         );
         names.register("pre_auth_connections", "Connections that are not logged in", metrics.waiting.clone());
         names.register("store_up", "1 while the store answers, 0 while it does not", metrics.store.clone());
@@ -252,6 +277,11 @@ impl Metrics {
         self.store.set(answers.into());
     }
 
+    /// An event was sent to a webhook, or given up.
+    pub(crate) fn webhook(&self, webhook: &str, outcome: &'static str) {
+        self.deliveries.get_or_create(&Delivery { webhook: webhook.to_owned(), outcome }).inc();
+    }
+
     /// Where a session of this protocol counts its bytes.
     pub(crate) fn traffic(&self, protocol: &str) -> Traffic {
         let of = |from| {
@@ -272,8 +302,8 @@ impl Metrics {
         self.ended.get_or_create(&Ending { protocol, reason }).inc();
     }
 
-    /// Everything, as OpenMetrics 1.0 text.
-    pub(crate) fn text(&self, registry: &Registry, waiting: usize) -> String {
+    /// Everything, as OpenMetrics 1.0 text. `lags` are those of webhooks.
+    pub(crate) fn text(&self, registry: &Registry, waiting: usize, lags: Vec<(String, u64)>) -> String {
         self.sessions.clear();
         let (mut waiting_bytes, mut oldest) = (0, Duration::ZERO);
         for entry in registry.all() {
@@ -289,6 +319,10 @@ impl Metrics {
         }
         self.recorder_waiting.set(i64::try_from(waiting_bytes).unwrap_or(i64::MAX));
         self.recorder_lag.set(oldest.as_secs_f64());
+        self.lags.clear();
+        for (webhook, lag) in lags {
+            self.lags.get_or_create(&Hook { webhook }).set(i64::try_from(lag).unwrap_or(i64::MAX));
+        }
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         let mut encoded = String::new();
         // Writing to a string does not fail.
@@ -312,7 +346,7 @@ mod tests {
         metrics.session_ended("vnc", "closed", 1);
         metrics.connection("vnc").done(Step::Target);
         metrics.store_metrics("embedded").done("claim", Duration::ZERO, false);
-        let text = metrics.text(&Registry::default(), 0);
+        let text = metrics.text(&Registry::default(), 0, Vec::new());
         let described = include_str!("../METRICS.md");
         let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
         let mut found = 0;
@@ -339,13 +373,16 @@ mod tests {
         let store = metrics.store_metrics("redis");
         store.done("claim", Duration::from_micros(700), true);
         store.done("renew", Duration::from_secs(5), false);
-        let text = metrics.text(&Registry::default(), 3);
+        metrics.webhook("siem", "delivered");
+        let text = metrics.text(&Registry::default(), 3, vec![("siem".into(), 5)]);
         for line in [
             "passerelle_logins_total{method=\"api\",outcome=\"refused\"} 1",
             "passerelle_approvals_total{outcome=\"approved\"} 1",
             "passerelle_relayed_bytes_total{protocol=\"vnc\",from=\"target\"} 17",
             "passerelle_session_seconds_bucket{le=\"300.0\",protocol=\"vnc\"} 1",
             "passerelle_sessions_ended_total{protocol=\"vnc\",reason=\"closed\"} 1",
+            "passerelle_webhook_deliveries_total{webhook=\"siem\",outcome=\"delivered\"} 1",
+            "passerelle_webhook_lag_lines{webhook=\"siem\"} 5",
             "passerelle_pre_auth_connections 3",
             "passerelle_store_up 1",
             "passerelle_recordings_sealed_total 0",

@@ -19,6 +19,7 @@ use rustls::{RootCertStore, ServerConfig};
 use self::access::{Asked, NotAdmitted};
 pub(crate) use self::people::PeopleError;
 use crate::tls::{self, OwnCertificate, TlsError};
+use crate::webhooks::{self, UnknownEvent};
 
 /// A configuration cannot be put into force.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,8 @@ pub(crate) enum PolicyError {
     Tls(#[from] TlsError),
     #[error(transparent)]
     People(#[from] PeopleError),
+    #[error(transparent)]
+    Webhooks(#[from] UnknownEvent),
 }
 
 /// The configuration, ready for use.
@@ -56,7 +59,7 @@ impl Policy {
     /// at the same time.
     ///
     /// # Errors
-    /// The gateway's own certificate, a user or an identity provider cannot be used.
+    /// The gateway's own certificate, a user, an identity provider or a webhook cannot be used.
     pub(crate) fn new(
         mut config: Config,
         kept: Vec<config::Target>,
@@ -64,6 +67,9 @@ impl Policy {
         pepper: Arc<auth::Pepper>,
         passwords: &auth::Passwords,
     ) -> Result<Self, PolicyError> {
+        if let Some(unknown) = webhooks::unknown_events(&config).next() {
+            return Err(unknown.into());
+        }
         let kept: Vec<_> = kept.into_iter().filter(|target| config.target(&target.name).is_none()).collect();
         let kept_targets = kept.iter().map(|target| target.name.clone()).collect();
         config.targets.extend(kept);
@@ -170,6 +176,12 @@ impl Policy {
     /// The authorities that may vouch for `target`.
     fn roots(&self, target: &config::Target) -> Arc<RootCertStore> {
         self.roots.get(&target.name).unwrap_or(&self.system_roots).clone()
+    }
+
+    /// The authorities that may vouch for the receiver of `hook`.
+    pub(crate) fn webhook_roots(&self, hook: &config::Webhook) -> Arc<RootCertStore> {
+        let own = hook.ca_file.as_ref().map(|file| tls::roots_from_pem(file.pem.as_bytes()));
+        own.unwrap_or_else(|| self.system_roots.clone())
     }
 
     /// The largest clipboard content that passes.

@@ -19,7 +19,7 @@ use crate::fragments::Watch;
 use crate::gateway::{Gateway, OpenError};
 use crate::lifecycle::{Order, Signals};
 use crate::session::{self, CloseReason};
-use crate::{api, control, listener, logging, store, targets};
+use crate::{api, control, listener, logging, store, targets, webhooks};
 
 /// How long sealing may take after the last session was told to end.
 const SEALING: Duration = Duration::from_secs(10);
@@ -131,6 +131,7 @@ impl Running {
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(targets));
         let health = store::watch(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(health));
+        running.helpers.spawn(webhooks::follow(running.gateway.clone(), running.closed.clone()));
         let leases = session::keep_leases(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(leases));
         Ok(running)

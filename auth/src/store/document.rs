@@ -43,8 +43,6 @@ kinds! {
     OtpStep = "otp_step",
     /// A recovery code that was used, by user and code.
     RecoveryCode = "recovery_code",
-    /// A message that is to be delivered, by its identifier.
-    Webhook = "webhook",
 }
 
 impl DocumentKind {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Api, Approvals, Issuer, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Store, Target,
-    Tickets, Tls, User, ViewerSecurity, Vnc,
+    Tickets, Tls, User, ViewerSecurity, Vnc, Webhook,
 };
 use crate::named::Named;
 use crate::values::{FilePath, ListenAddresses, Name, Network, Secret};
@@ -72,6 +72,9 @@ pub struct Config {
     /// Programs that use the API.
     #[serde(default)]
     pub service_accounts: Vec<ServiceAccount>,
+    /// Programs that are told of events.
+    #[serde(default)]
+    pub webhooks: Vec<Webhook>,
     /// One-time tickets.
     #[serde(default)]
     pub tickets: Tickets,

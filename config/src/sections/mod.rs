@@ -13,6 +13,7 @@ mod store;
 mod target;
 mod tls;
 mod vnc;
+mod webhook;
 
 pub use api::{Api, ForwardedHeader, Roles, Scope, ServiceAccount, UnknownScope};
 pub use config::{Config, Listen, ProxyProtocol};
@@ -30,6 +31,7 @@ pub use store::{RedisStore, Store};
 pub use target::{CertificatePolicy, Credentials, Protocol, Target, TargetSecurity, TargetTls};
 pub use tls::Tls;
 pub use vnc::{ViewerSecurity, Vnc};
+pub use webhook::Webhook;
 
 pub(crate) use config::{CONTROL, RECORDINGS, default_data_dir};
 pub(crate) use target::check_target_tls;

@@ -36,6 +36,7 @@ mod shape;
 mod size;
 mod store_url;
 mod time;
+mod webhook;
 
 pub use address::{AddressError, HostPort, ListenAddresses};
 pub use duration::{DurationError, HumanDuration};
@@ -49,12 +50,14 @@ pub(crate) use shape::{FilePath, Line, Name, Person, is_name};
 pub use size::{ByteSize, SizeError};
 pub use store_url::{StoreServers, StoreUrl, StoreUrlError};
 pub use time::{Time, TimeError, TokenHash, TokenHashError};
+pub use webhook::{EventPattern, EventPatternError, WebhookUrl, WebhookUrlError};
 
 /// Values of the schema's `format`: what a text must be beyond being text.
 pub(crate) mod format {
     pub(crate) const ADDRESS: &str = "address";
     pub(crate) const CERTIFICATE_FILE: &str = "certificate-file";
     pub(crate) const DURATION: &str = "duration-with-units";
+    pub(crate) const EVENT_PATTERN: &str = "event-pattern";
     pub(crate) const FINGERPRINT: &str = "sha256-fingerprint";
     pub(crate) const HTTPS_URL: &str = "https-url";
     pub(crate) const KEY_SET_FILE: &str = "key-set-file";
@@ -76,4 +79,5 @@ pub(crate) mod format {
     pub(crate) const TIME_OF_DAY: &str = "time-of-day";
     pub(crate) const TIME_ZONE: &str = "time-zone";
     pub(crate) const TOKEN_HASH: &str = "token-hash";
+    pub(crate) const WEBHOOK_URL: &str = "webhook-url";
 }

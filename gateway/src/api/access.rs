@@ -52,6 +52,8 @@ pub(super) const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/api/v1/audit/stream", Takes(Scope::AuditRead)),
     (Method::GET, "/api/v1/lockouts", Takes(Scope::LockoutsRead)),
     (Method::DELETE, "/api/v1/lockouts/{key}", Takes(Scope::LockoutsWrite)),
+    (Method::GET, "/api/v1/webhooks", Owner),
+    (Method::POST, "/api/v1/webhooks/{name}/test", Owner),
     (Method::GET, "/api/v1/me", Someone),
     (Method::POST, "/api/v1/login", Anybody),
     (Method::POST, "/api/v1/logout", Someone),

@@ -70,5 +70,6 @@ async fn status(State(gateway): State<Arc<Gateway>>) -> Json<Status> {
 /// What Prometheus reads.
 pub(super) async fn metrics(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, kind)], gateway.metrics.text(&gateway.registry, gateway.room.len()))
+    let lags = gateway.webhooks.lags(*gateway.audit.written().borrow());
+    ([(CONTENT_TYPE, kind)], gateway.metrics.text(&gateway.registry, gateway.room.len(), lags))
 }

@@ -32,6 +32,7 @@ mod tests;
 mod tickets;
 mod tokens;
 mod users;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -52,6 +53,7 @@ pub(crate) use server::{Peer, Server};
 pub(crate) use sessions::{KillRequest, PermissionsRequest, SessionPage};
 pub(crate) use tickets::{TicketAnswer, TicketRequest};
 pub(crate) use tokens::{SERVICE, hash, mint};
+pub(crate) use webhooks::TestAnswer;
 
 /// The API, for connections whose [`Peer`] is known.
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {

@@ -14,7 +14,7 @@ use super::access::{self, Access};
 use super::problem::Problem;
 use super::{
     approval_events, approvals, audit, health, lockouts, login, rdp_files, recordings, session_events,
-    sessions, targets, tickets, users,
+    sessions, targets, tickets, users, webhooks,
 };
 use crate::gateway::Gateway;
 
@@ -45,6 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
         .merge(audit::routes())
         .merge(users::routes())
         .merge(lockouts::routes())
+        .merge(webhooks::routes())
         .merge(health::status_routes())
         .routes(routes!(openapi));
     OpenApiRouter::with_openapi(Description::openapi()).merge(health::routes()).nest("/api/v1", resources)

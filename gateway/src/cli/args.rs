@@ -25,9 +25,9 @@ use super::{ServiceAccountCommand, TotpCommand};
 /// remote-desktop server that they ship with. Between the two, Passerelle checks who connects, enforces what
 /// was granted, records, and keeps an audit log.
 ///
-/// One YAML file configures it. `passerelle serve` runs the gateway; `ticket`, `rdp-file`, `approvals` and
-/// `sessions` ask the running gateway through a Unix socket that only its user may use; the other commands need no
-/// gateway.
+/// One YAML file configures it. `passerelle serve` runs the gateway; `ticket`, `rdp-file`, `approvals`, `sessions`
+/// and `webhooks` ask the running gateway through a Unix socket that only its user may use; the other
+/// commands need no gateway.
 #[derive(Debug, Parser)]
 #[command(
     name = "passerelle",
@@ -100,7 +100,7 @@ Examples:
     ///
     /// Decides as the gateway would, and prints the rules that applied with what each gave, required or took
     /// away, the rules that nearly applied and why they did not, and what is missing. Reads the configuration
-    /// and not its secrets; needs no running gateway.
+    /// and not its secrets. Needs no running gateway.
     #[command(after_long_help = "\
 Exit status:
   0  the technician may connect
@@ -171,6 +171,12 @@ Examples:
     ///
     /// Needs neither the log nor the gateway, only its public key.
     VerifyProof(VerifyProofArgs),
+
+    /// Show webhooks and try them.
+    ///
+    /// Needs the running gateway.
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
 
     /// Hash a password for the configuration.
     ///
@@ -324,6 +330,30 @@ Example:
         /// Why; it goes to the audit log.
         #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other)]
         reason: Option<String>,
+        #[command(flatten)]
+        output: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhooksCommand {
+    /// List the webhooks and how they are doing.
+    List(Json),
+    /// Send a test event to a webhook and say what its receiver answers.
+    ///
+    /// The event is `webhook.tested`, has the number 0 and is sent whatever `webhooks[].events` says. When it
+    /// arrives, a webhook that waits after failures or was disabled goes on at once.
+    #[command(after_long_help = "\
+Exit status:
+  0  the receiver took it
+  1  it did not
+
+Example:
+  passerelle webhooks test siem")]
+    Test {
+        /// The webhook's name, one of the configuration's `webhooks`.
+        #[arg(value_hint = ValueHint::Other)]
+        name: String,
         #[command(flatten)]
         output: Json,
     },

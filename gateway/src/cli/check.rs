@@ -10,10 +10,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 
 use super::{CliError, FAILED, Json, print_json, print_line};
+use crate::webhooks;
 
 pub(crate) fn run(path: &Path, output: &Json) -> Result<ExitCode, CliError> {
     let (errors, warnings) = match Config::load(path) {
-        Ok(loaded) => (certificate_problems(path, &loaded.config), loaded.warnings),
+        Ok(loaded) => {
+            let mut errors = certificate_problems(path, &loaded.config);
+            errors.extend(event_problems(path, &loaded.config));
+            (errors, loaded.warnings)
+        }
         Err(problems) => (problems.errors, problems.warnings),
     };
     let ok = errors.is_empty();
@@ -41,6 +46,18 @@ fn people(path: &Path, errors: &[Problem], warnings: &[Problem]) -> io::Result<(
         (1, _) => print_line(format_args!("{path} cannot be used: 1 error.")),
         (several, _) => print_line(format_args!("{path} cannot be used: {several} errors.")),
     }
+}
+
+/// Events for webhooks that do not exist.
+fn event_problems(path: &Path, config: &Config) -> impl Iterator<Item = Problem> {
+    let file = path.display().to_string();
+    webhooks::unknown_events(config).map(move |unknown| Problem {
+        file: file.clone(),
+        line: None,
+        column: None,
+        key: unknown.key(),
+        message: unknown.message(),
+    })
 }
 
 /// Whether the gateway's certificate and key can serve TLS together.

@@ -18,10 +18,11 @@ mod sessions;
 mod table;
 mod ticket;
 mod totp;
+mod webhooks;
 
 pub(crate) use args::{
     ApprovalsCommand, AuditCommand, Cli, Command, ExplainArgs, HashPasswordArgs, Json, RdpFileArgs,
-    RecordingsCommand, SessionsCommand, TicketArgs,
+    RecordingsCommand, SessionsCommand, TicketArgs, WebhooksCommand,
 };
 pub(crate) use error::{CliError, FAILED, finish};
 pub(crate) use output::{bytes, duration, print_json, print_line};
@@ -40,3 +41,4 @@ pub(crate) use service_account::{ServiceAccountCommand, run as service_account};
 pub(crate) use sessions::run as sessions;
 pub(crate) use ticket::run as ticket;
 pub(crate) use totp::{TotpCommand, run as totp};
+pub(crate) use webhooks::run as webhooks;

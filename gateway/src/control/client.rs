@@ -88,3 +88,24 @@ pub(crate) async fn send(
     }
     Ok(bytes)
 }
+
+/// A name as a segment of a path, with everything but plain signs percent-encoded.
+pub(crate) fn segment(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
+    let encoded = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    name.bytes().map(encoded).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_segments_of_paths() {
+        for (name, encoded) in
+            [("siem-1.a@b_c", "siem-1.a@b_c"), ("Zoë", "Zo%C3%AB"), ("a/b?c d", "a%2Fb%3Fc%20d")]
+        {
+            assert_eq!(segment(name), encoded);
+        }
+    }
+}

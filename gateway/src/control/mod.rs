@@ -4,5 +4,5 @@
 mod client;
 mod server;
 
-pub(crate) use client::{ClientError, call, send};
+pub(crate) use client::{ClientError, call, segment, send};
 pub(crate) use server::{bind, serve};

@@ -18,3 +18,4 @@ mod proofs;
 mod rdp;
 mod refusals;
 mod sessions;
+mod webhooks;

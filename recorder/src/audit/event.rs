@@ -134,6 +134,12 @@ kinds! {
     ProxyRefused = "proxy.refused",
     /// Someone read the audit log through the API.
     AuditRead = "audit.read",
+    /// Someone sent a test event to a webhook.
+    WebhookTested = "webhook.tested",
+    /// Events for a webhook were given up.
+    WebhookDropped = "webhook.dropped",
+    /// A webhook's receiver said that it wants no more events.
+    WebhookDisabled = "webhook.disabled",
     /// The log's last line was not whole at the start and was put aside.
     AuditRecovered = "audit.recovered",
     /// Events were lost while the log could not be written.

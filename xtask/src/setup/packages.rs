@@ -71,6 +71,7 @@ pub(super) const PYPI: &[&str] = &[
     "pillow==10.4.0",
     "prometheus-client==0.21.1",
     "schemathesis==4.32.5",
+    "standardwebhooks==1.1.0",
     "websockets==13.1",
 ];
 
