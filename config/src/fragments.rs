@@ -76,9 +76,9 @@ impl Fragments {
         self.read.len() == self.files.len()
     }
 
-    /// The lists of targets as JSON for the types.
-    pub(crate) fn json(&mut self) -> impl Iterator<Item = Json> {
-        self.read.iter_mut().map(|fragment| fragment.json.take())
+    /// The lists of targets as JSON for the types, each with its file.
+    pub(crate) fn json(&mut self) -> impl Iterator<Item = (&str, Json)> {
+        self.read.iter_mut().map(|fragment| (&*fragment.file, fragment.json.take()))
     }
 }
 

@@ -35,7 +35,7 @@ pub use sections::{
     Lockout, Log, LogFormat, LogLevel, Protocol, ProxyProtocol, Rdp, RdpSecurity, Recording, RecordingPolicy,
     RedisStore, Requirement, Roles, Rule, Scope, SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store,
     Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User,
-    ViewerSecurity, Vnc, Webhook,
+    ViewerSecurity, Vnc, WakeOnLan, Webhook,
 };
 pub use values::{
     AddressError, ByteSize, CertificateFile, DurationError, EventPattern, EventPatternError, Fingerprint,

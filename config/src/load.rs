@@ -93,8 +93,9 @@ fn check(
         return None;
     }
     let config = serde_json::from_value::<Config>(json).and_then(|mut config| {
-        for targets in fragments.json() {
-            config.targets.extend(serde_json::from_value::<Vec<Target>>(targets)?);
+        for (file, targets) in fragments.json() {
+            let targets = serde_json::from_value::<Vec<Target>>(targets)?.into_iter();
+            config.targets.extend(targets.map(|target| Target { file: Some(file.to_owned()), ..target }));
         }
         Ok(config)
     });

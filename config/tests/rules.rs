@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use passerelle_config::{Config, ConfigErrors, Effect, Loaded, Requirement, SystemResolver};
+use passerelle_config::{Config, ConfigErrors, Effect, Loaded, Requirement, SystemResolver, WakeOnLan};
 use tempfile::TempDir;
 
 const BASE: &str = "listen: { vnc: 127.0.0.1:0 }\nusers: [{ name: u, groups: [g] }]\n\
@@ -124,7 +124,18 @@ fn targets_have_what_people_want_to_know() {
         target("description: Till 3, maintenance: true, wake_on_lan: 00-11-22-AA-BB-CC").unwrap().config;
     let known = &config.targets[0];
     assert_eq!((known.description.as_deref(), known.maintenance), (Some("Till 3"), true));
-    assert_eq!(known.wake_on_lan.unwrap().to_string(), "00:11:22:aa:bb:cc");
+    let wake = known.wake_on_lan.clone().unwrap();
+    let shown = |wake: &WakeOnLan| format!("{} {} {}", wake.mac, wake.address, wake.wait);
+    assert_eq!(shown(&wake), "00:11:22:aa:bb:cc 255.255.255.255:9 1m");
+    let section = "{ mac: '00:11:22:aa:bb:cc', address: '10.0.0.255:7', wait: 90s }";
+    let config = target(&format!("wake_on_lan: {section}")).unwrap().config;
+    assert_eq!(
+        shown(config.targets[0].wake_on_lan.as_ref().unwrap()),
+        "00:11:22:aa:bb:cc 10.0.0.255:7 1m30s"
+    );
+    let errors = target(&format!("wake_on_lan: {}", section.replace("90s", "6m"))).unwrap_err().to_string();
+    assert!(errors.contains("targets[0].wake_on_lan.wait: must be from 1s to 5m, not 6m"), "{errors}");
+    assert!(target("wake_on_lan: { address: '10.0.0.255:7' }").is_err(), "whom to wake is not said");
     let errors = target("wake_on_lan: 'aa:bb', description: ''").unwrap_err().to_string();
     assert_eq!(
         errors,

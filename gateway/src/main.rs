@@ -29,6 +29,7 @@ mod targets;
 mod throttle;
 mod tickets;
 mod tls;
+mod wake;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -50,11 +51,12 @@ fn run(Cli { config, command }: Cli) -> Result<ExitCode, CliError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Check(output) => cli::check(&config, &output),
-        Command::Explain(args) => cli::explain(&args, &config),
+        Command::Explain(args) => runtime()?.block_on(cli::explain(&args, &config)),
         Command::Ticket(args) => runtime()?.block_on(cli::ticket(args, &config)),
         Command::RdpFile(args) => runtime()?.block_on(cli::rdp_file(args, &config)),
         Command::Approvals(command) => runtime()?.block_on(cli::approvals(command, &config)),
         Command::Sessions(command) => runtime()?.block_on(cli::sessions(command, &config)),
+        Command::Targets(command) => runtime()?.block_on(cli::targets(command, &config)),
         Command::Recordings(command) => runtime()?.block_on(cli::recordings(command, &config)),
         Command::Audit(command) => runtime()?.block_on(cli::audit(command, &config)),
         Command::VerifyProof(args) => cli::verify_proof(&args, &config),

@@ -27,8 +27,8 @@ pub(crate) enum TargetError {
     /// What is wrong with it, in the words of the configuration's check.
     #[error("{0}")]
     Wrong(String),
-    #[error("{0} is in the configuration file, which is the place to change it")]
-    Configured(String),
+    #[error("{name} is in {place}, which is the place to change it")]
+    Configured { name: String, place: String },
     #[error("the target was changed in the meantime")]
     Conflict,
     #[error(transparent)]
@@ -93,10 +93,13 @@ impl Gateway {
     }
 
     fn not_configured(&self, name: &str) -> Result<(), TargetError> {
-        if self.policy().kept_targets.contains(name) || self.policy().config.target(name).is_none() {
-            Ok(())
-        } else {
-            Err(TargetError::Configured(name.to_owned()))
+        let policy = self.policy();
+        match policy.config.target(name) {
+            Some(target) if !policy.kept_targets.contains(name) => Err(TargetError::Configured {
+                name: name.to_owned(),
+                place: target.file.clone().unwrap_or_else(|| "the configuration file".to_owned()),
+            }),
+            _ => Ok(()),
         }
     }
 }
@@ -142,7 +145,8 @@ pub(crate) async fn follow(gateway: Arc<Gateway>) {
             }
         }
         let Ok(epoch) = gateway.store.epoch().await else { continue };
-        if known.is_some_and(|known| known != epoch) {
+        // Also when it is first seen: something may have changed since the policy was made.
+        if known != Some(epoch) {
             let _turn = gateway.changes.lock().await;
             if let Err(error) = gateway.refresh_targets().await {
                 tracing::warn!(%error, "changed targets could not be taken over");

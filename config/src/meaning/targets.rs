@@ -1,14 +1,25 @@
 //! What goes together in a target.
 
 use crate::report::{Report, quoted};
-use crate::sections::check_target_tls;
+use crate::sections::{WakeOnLan, check_target_tls};
 use crate::tree::Node;
+use crate::values::HumanDuration;
 
 /// Checks the target at `path`.
 pub(super) fn check(target: &Node, path: &str, report: &mut Report) {
     tls(target, &format!("{path}.tls"), report);
     security(target, &format!("{path}.security"), report);
     domain(target, &format!("{path}.credentials.domain"), report);
+    wake(target, &format!("{path}.wake_on_lan.wait"), report);
+}
+
+fn wake(target: &Node, path: &str, report: &mut Report) {
+    let Some(node) = target.get("wake_on_lan").and_then(|wake| wake.get("wait")) else { return };
+    let Some(Ok(wait)) = node.text().map(str::parse::<HumanDuration>) else { return };
+    let (least, most) = (HumanDuration::from_secs(1), WakeOnLan::LONGEST);
+    if !(least..=most).contains(&wait) {
+        report.error(node.at, path, format!("must be from {least} to {most}, not {wait}"));
+    }
 }
 
 fn tls(target: &Node, path: &str, report: &mut Report) {

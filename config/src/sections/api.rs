@@ -109,6 +109,8 @@ scopes! {
     TargetsRead = "targets:read",
     /// Add, change and remove targets that are not in the configuration file.
     TargetsWrite = "targets:write",
+    /// Wake targets over the network.
+    TargetsWake = "targets:wake",
     /// See running sessions.
     SessionsRead = "sessions:read",
     /// Change what may be done in running sessions.

@@ -13,6 +13,7 @@ mod store;
 mod target;
 mod tls;
 mod vnc;
+mod wake;
 mod webhook;
 
 pub use api::{Api, ForwardedHeader, Roles, Scope, ServiceAccount, UnknownScope};
@@ -31,6 +32,7 @@ pub use store::{RedisStore, Store};
 pub use target::{CertificatePolicy, Credentials, Protocol, Target, TargetSecurity, TargetTls};
 pub use tls::Tls;
 pub use vnc::{ViewerSecurity, Vnc};
+pub use wake::WakeOnLan;
 pub use webhook::Webhook;
 
 pub(crate) use config::{CONTROL, RECORDINGS, default_data_dir};

@@ -5,9 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::RdpSecurity;
+use super::{RdpSecurity, WakeOnLan};
 use crate::named::HasName;
-use crate::values::{CertificateFile, Fingerprint, HostPort, Line, MacAddress, Name, Secret};
+use crate::values::{CertificateFile, Fingerprint, HostPort, Line, Name, Secret};
 
 /// A machine that technicians are let through to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,9 +42,12 @@ pub struct Target {
     /// Whether it is under maintenance: then only rules with `maintenance: true` let anybody in.
     #[serde(default)]
     pub maintenance: bool,
-    /// The hardware address that wakes it over the network (Wake-on-LAN).
+    /// How it is woken over the network when it does not answer (Wake-on-LAN); without this it is not.
     #[serde(default)]
-    pub wake_on_lan: Option<MacAddress>,
+    pub wake_on_lan: Option<WakeOnLan>,
+    /// The file in `targets_dir` that it stands in; `None` when that is the configuration file.
+    #[serde(skip)]
+    pub file: Option<String>,
 }
 
 impl HasName for Target {

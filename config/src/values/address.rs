@@ -1,7 +1,7 @@
 //! Addresses to listen on and to connect to.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -64,7 +64,12 @@ impl HostPort {
         &self.host
     }
 
-    /// The TCP port, never 0.
+    /// Everybody in this machine's own network (RFC 919).
+    pub(crate) fn broadcast(port: u16) -> Self {
+        Self { host: Ipv4Addr::BROADCAST.to_string(), port }
+    }
+
+    /// The port, never 0.
     pub const fn port(&self) -> u16 {
         self.port
     }

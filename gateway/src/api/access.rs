@@ -38,6 +38,7 @@ pub(super) const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/api/v1/targets/{name}", Takes(Scope::TargetsRead)),
     (Method::PUT, "/api/v1/targets/{name}", Takes(Scope::TargetsWrite)),
     (Method::DELETE, "/api/v1/targets/{name}", Takes(Scope::TargetsWrite)),
+    (Method::POST, "/api/v1/targets/{name}/wake", Takes(Scope::TargetsWake)),
     (Method::GET, "/api/v1/sessions/stream", Takes(Scope::SessionsRead)),
     (Method::GET, "/api/v1/sessions", Takes(Scope::SessionsRead)),
     (Method::GET, "/api/v1/sessions/{id}", Takes(Scope::SessionsRead)),
@@ -118,9 +119,10 @@ impl Role {
     }
 }
 
-/// What every technician may do: get tickets and ask for approvals for themselves, and see their own sessions.
+/// What every technician may do: get tickets and ask for approvals for themselves, wake targets that they see, and see
+/// their own sessions.
 const TECHNICIAN: &[Scope] =
-    &[Scope::TicketsWrite, Scope::ApprovalsRead, Scope::TargetsRead, Scope::SessionsRead];
+    &[Scope::TicketsWrite, Scope::ApprovalsRead, Scope::TargetsRead, Scope::TargetsWake, Scope::SessionsRead];
 
 /// What a user with these roles may do.
 pub(super) fn scopes(roles: &[Role]) -> Vec<Scope> {

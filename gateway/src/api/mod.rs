@@ -51,6 +51,7 @@ pub(crate) use rdp_files::{RdpFileAnswer, RdpFileRequest};
 pub(crate) use recordings::RecordingAccess;
 pub(crate) use server::{Peer, Server};
 pub(crate) use sessions::{KillRequest, PermissionsRequest, SessionPage};
+pub(crate) use targets::TargetView;
 pub(crate) use tickets::{TicketAnswer, TicketRequest};
 pub(crate) use tokens::{SERVICE, hash, mint};
 pub(crate) use webhooks::TestAnswer;

@@ -26,43 +26,55 @@ use crate::policy::access::Asked;
 use crate::targets::TargetError;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, put, delete))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, put, delete)).routes(routes!(wake))
 }
 
 /// A target. Its credentials are not shown.
-#[derive(Serialize, ToSchema)]
-struct Target {
-    name: String,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Target)]
+pub(crate) struct TargetView {
+    pub(crate) name: String,
     /// `rdp` or `vnc`.
-    protocol: &'static str,
+    pub(crate) protocol: String,
     /// Where it listens.
-    address: String,
-    tags: Vec<String>,
+    pub(crate) address: String,
+    pub(crate) tags: Vec<String>,
     /// What people are told about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
     /// Whether it is under maintenance.
-    maintenance: bool,
-    /// `configuration`, where only the file can change it, or `api`.
-    source: &'static str,
+    pub(crate) maintenance: bool,
+    /// `configuration` or `directory`, where only files can change it, or `api`.
+    pub(crate) source: String,
     /// Whether the gateway has a password for it.
-    has_password: bool,
+    pub(crate) has_password: bool,
+    /// Whether it can be woken over the network.
+    pub(crate) wakes: bool,
 }
 
-impl Target {
+impl TargetView {
     fn of(target: &Configured, policy: &Policy) -> Self {
+        let source = match &target.file {
+            _ if policy.kept_targets.contains(&target.name) => API,
+            Some(_) => "directory",
+            None => "configuration",
+        };
         Self {
             name: target.name.clone(),
-            protocol: target.protocol.name(),
+            protocol: target.protocol.name().to_owned(),
             address: target.address.to_string(),
             tags: target.tags.clone(),
             description: target.description.clone(),
             maintenance: target.maintenance,
-            source: if policy.kept_targets.contains(&target.name) { "api" } else { "configuration" },
+            source: source.to_owned(),
             has_password: target.credentials.password.is_some(),
+            wakes: target.wake_on_lan.is_some(),
         }
     }
 }
+
+/// The source of a target that is kept in the store.
+const API: &str = "api";
 
 /// Which targets are wanted.
 #[derive(Deserialize, IntoParams)]
@@ -96,13 +108,13 @@ fn visible(policy: &Policy, principal: &Principal, target: &Configured) -> bool 
 
 /// List the targets. Technicians see those that they may connect to.
 #[utoipa::path(get, path = "/targets", tag = "targets", params(Filter, Part),
-    responses((status = 200, description = "The targets", body = Page<Target>)))]
+    responses((status = 200, description = "The targets", body = Page<TargetView>)))]
 async fn list(
     State(gateway): State<Arc<Gateway>>,
     principal: Principal,
     Query(filter): Query<Filter>,
     Query(part): Query<Part>,
-) -> Result<Json<Page<Target>>, Problem> {
+) -> Result<Json<Page<TargetView>>, Problem> {
     let policy = gateway.policy();
     let fits = |target: &&Arc<Configured>| {
         filter.tag.as_ref().is_none_or(|tag| target.tags.contains(tag))
@@ -119,14 +131,14 @@ async fn list(
             last.ok_or_else(stale_cursor)? + 1
         }
     };
-    let rest = targets.iter().skip(behind).filter(fits).map(|target| Target::of(target, &policy));
+    let rest = targets.iter().skip(behind).filter(fits).map(|target| TargetView::of(target, &policy));
     Ok(Json(part.first(rest, |target| target.name.clone())?))
 }
 
 /// Show a target. One that is kept in the store has an `etag`.
 #[utoipa::path(get, path = "/targets/{name}", tag = "targets",
     params(("name" = String, Path, description = "The target's name")),
-    responses((status = 200, description = "The target", body = Target)))]
+    responses((status = 200, description = "The target", body = TargetView)))]
 async fn show(
     State(gateway): State<Arc<Gateway>>,
     principal: Principal,
@@ -134,8 +146,8 @@ async fn show(
 ) -> Result<Response, Problem> {
     let policy = gateway.policy();
     let target = policy.config.target(&name).filter(|target| visible(&policy, &principal, target));
-    let target = Json(Target::of(target.ok_or_else(unknown)?, &policy));
-    match gateway.target_version(&name).await?.filter(|_| target.source == "api") {
+    let target = Json(TargetView::of(target.ok_or_else(unknown)?, &policy));
+    match gateway.target_version(&name).await?.filter(|_| target.source == API) {
         Some(version) => Ok(([(ETAG, etag(version))], target).into_response()),
         None => Ok(target.into_response()),
     }
@@ -152,8 +164,8 @@ async fn show(
         ("if-none-match" = Option<String>, Header, description = "`*`: only if there is none of this name")
     ),
     responses(
-        (status = 200, description = "It was replaced", body = Target),
-        (status = 201, description = "It was added", body = Target)
+        (status = 200, description = "It was replaced", body = TargetView),
+        (status = 201, description = "It was added", body = TargetView)
     ))]
 async fn put(
     State(gateway): State<Arc<Gateway>>,
@@ -167,7 +179,7 @@ async fn put(
     note(&gateway, &principal, AuditKind::TargetChanged, &name).await?;
     let status = if existed { StatusCode::OK } else { StatusCode::CREATED };
     let policy = gateway.policy();
-    Ok((status, [(ETAG, etag(version))], Json(Target::of(&target, &policy))).into_response())
+    Ok((status, [(ETAG, etag(version))], Json(TargetView::of(&target, &policy))).into_response())
 }
 
 /// Remove a target that was added through the API. Running sessions go on.
@@ -188,6 +200,31 @@ async fn delete(
     }
     note(&gateway, &principal, AuditKind::TargetRemoved, &name).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Wake a target over the network. Nobody answers; whether it wakes shows when somebody connects.
+#[utoipa::path(post, path = "/targets/{name}/wake", tag = "targets",
+    params(("name" = String, Path, description = "The target's name")),
+    responses((status = 204, description = "What wakes it was sent")))]
+async fn wake(
+    State(gateway): State<Arc<Gateway>>,
+    principal: Principal,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let policy = gateway.policy();
+    let target = policy.config.target(&name).filter(|target| visible(&policy, &principal, target));
+    let Some(wake) = &target.ok_or_else(unknown)?.wake_on_lan else {
+        let detail = format_args!("{name} has no `wake_on_lan`, which says how to wake it");
+        return Err(Problem::unprocessable("wake", detail));
+    };
+    let event = AuditEvent::new(AuditKind::TargetWoken).target(&*name).detail("by", principal.by());
+    match gateway.wake(wake, event).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(error) => {
+            let detail = format_args!("what wakes it cannot be sent to {}: {error}", wake.address);
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "wake", detail))
+        }
+    }
 }
 
 fn unknown() -> Problem {
@@ -230,7 +267,7 @@ impl From<TargetError> for Problem {
     fn from(error: TargetError) -> Self {
         match error {
             TargetError::Wrong(_) => Self::unprocessable("target", error),
-            TargetError::Configured(_) => Self::new(StatusCode::CONFLICT, "configured", error),
+            TargetError::Configured { .. } => Self::new(StatusCode::CONFLICT, "configured", error),
             TargetError::Conflict => conflict("the target was changed in the meantime"),
             TargetError::Store(error) => error.into(),
             TargetError::Enforce(error) => Self::internal(error),

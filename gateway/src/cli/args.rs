@@ -25,8 +25,8 @@ use super::{ServiceAccountCommand, TotpCommand};
 /// remote-desktop server that they ship with. Between the two, Passerelle checks who connects, enforces what
 /// was granted, records, and keeps an audit log.
 ///
-/// One YAML file configures it. `passerelle serve` runs the gateway; `ticket`, `rdp-file`, `approvals`, `sessions`
-/// and `webhooks` ask the running gateway through a Unix socket that only its user may use; the other
+/// One YAML file configures it. `passerelle serve` runs the gateway; `ticket`, `rdp-file`, `approvals`, `sessions`,
+/// `targets` and `webhooks` ask the running gateway through a Unix socket that only its user may use; the other
 /// commands need no gateway.
 #[derive(Debug, Parser)]
 #[command(
@@ -100,7 +100,7 @@ Examples:
     ///
     /// Decides as the gateway would, and prints the rules that applied with what each gave, required or took
     /// away, the rules that nearly applied and why they did not, and what is missing. Reads the configuration
-    /// and not its secrets. Needs no running gateway.
+    /// and not its secrets. Needs no running gateway, unless the target was added through the API.
     #[command(after_long_help = "\
 Exit status:
   0  the technician may connect
@@ -154,6 +154,12 @@ Examples:
     /// Needs the running gateway.
     #[command(subcommand)]
     Sessions(SessionsCommand),
+
+    /// List, show and wake targets.
+    ///
+    /// Needs the running gateway.
+    #[command(subcommand)]
+    Targets(TargetsCommand),
 
     /// List, show, verify and read recordings.
     ///
@@ -332,6 +338,31 @@ Example:
         reason: Option<String>,
         #[command(flatten)]
         output: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TargetsCommand {
+    /// List the targets and where each comes from.
+    List(Json),
+    /// Show what is known of a target. Its credentials are not shown.
+    Show {
+        /// The target's name.
+        #[arg(value_hint = ValueHint::Other)]
+        name: String,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Wake a target over the network, if its `wake_on_lan` says how.
+    ///
+    /// Nobody answers; whether it wakes shows when somebody connects. Sessions wake their target by themselves.
+    #[command(after_long_help = "\
+Example:
+  passerelle targets wake front-desk")]
+    Wake {
+        /// The target's name.
+        #[arg(value_hint = ValueHint::Other)]
+        name: String,
     },
 }
 

@@ -4,19 +4,24 @@ use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
+use hyper::Method;
 use passerelle_auth::{Considered, Decision, Effect, Facts, Requirement, Rules, TicketContext, explain};
-use passerelle_config::Config;
+use passerelle_config::{Config, Target};
 use passerelle_desktop::{Permission, Permissions};
 use serde_json::{Value, json};
 
 use super::output::harmless;
 use super::{CliError, ExplainArgs, FAILED, print_json, print_line};
-use crate::ambient;
+use crate::api::TargetView;
 use crate::policy::access::{self, Asked, NotAdmitted};
+use crate::{ambient, control};
 
-/// Decides from the configuration file alone and says why.
-pub(crate) fn run(args: &ExplainArgs, path: &Path) -> Result<ExitCode, CliError> {
-    let config = Config::load_without_secrets(path)?.config;
+/// Decides from the configuration file and says why. Only a target that is not there is asked for.
+pub(crate) async fn run(args: &ExplainArgs, path: &Path) -> Result<ExitCode, CliError> {
+    let mut config = Config::load_without_secrets(path)?.config;
+    if config.target(&args.target).is_none() {
+        config.targets.extend(kept(&args.target, &config).await);
+    }
     let facts = facts(args, &config)?;
     let rules = access::rules(&config);
     let explanation = Explanation::new(&facts, &rules);
@@ -28,6 +33,22 @@ pub(crate) fn run(args: &ExplainArgs, path: &Path) -> Result<ExitCode, CliError>
     Ok(if explanation.refused.is_none() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
+/// The target as the running gateway knows it, if there is one and it does. Enough of it to decide.
+async fn kept(name: &str, config: &Config) -> Option<Target> {
+    let path = format!("/targets/{}", control::segment(name));
+    let asked = control::call(&config.control_socket(), Method::GET, &path, None::<&()>).await;
+    let known: TargetView =
+        asked.inspect_err(|error| tracing::debug!(%error, "the target is not known")).ok()?;
+    serde_json::from_value(json!({
+        "name": known.name,
+        "protocol": known.protocol,
+        "address": known.address,
+        "tags": known.tags,
+        "maintenance": known.maintenance,
+    }))
+    .ok()
+}
+
 fn facts(args: &ExplainArgs, config: &Config) -> Result<Facts, CliError> {
     let ExplainArgs { technician, target, .. } = args;
     if args.groups.is_none() && config.user(technician).is_none() {
@@ -35,8 +56,10 @@ fn facts(args: &ExplainArgs, config: &Config) -> Result<Facts, CliError> {
         return Err(error.hint("Name the groups of people from elsewhere with --groups."));
     }
     let known = config.target(target);
-    let known = known
-        .ok_or_else(|| CliError::new(format_args!("there is no target `{target}` in the configuration")))?;
+    let known = known.ok_or_else(|| {
+        let error = CliError::new(format_args!("there is no target `{target}` in the configuration"));
+        error.hint("Targets that were added through the API are known to the running gateway only.")
+    })?;
     let context = TicketContext {
         groups: args.groups.clone(),
         second_factor: args.second_factor,
@@ -365,6 +388,7 @@ Rules that apply:
         );
         let (_, json) = explained("dora till --groups helpdesk --at 2026-11-22T14:00");
         assert_eq!((&json["decision"], &json["applied"][0]["rule"]), (&json!("denied"), &json!("helpdesk")));
-        assert_eq!(explained("alice desk").0, "there is no target `desk` in the configuration");
+        let (text, _) = explained("alice desk");
+        assert!(text.starts_with("there is no target `desk` in the configuration\n"), "{text}");
     }
 }

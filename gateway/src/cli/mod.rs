@@ -16,13 +16,14 @@ mod recordings;
 mod service_account;
 mod sessions;
 mod table;
+mod targets;
 mod ticket;
 mod totp;
 mod webhooks;
 
 pub(crate) use args::{
     ApprovalsCommand, AuditCommand, Cli, Command, ExplainArgs, HashPasswordArgs, Json, RdpFileArgs,
-    RecordingsCommand, SessionsCommand, TicketArgs, WebhooksCommand,
+    RecordingsCommand, SessionsCommand, TargetsCommand, TicketArgs, WebhooksCommand,
 };
 pub(crate) use error::{CliError, FAILED, finish};
 pub(crate) use output::{bytes, duration, print_json, print_line};
@@ -39,6 +40,7 @@ pub(crate) use rdp_file::run as rdp_file;
 pub(crate) use recordings::run as recordings;
 pub(crate) use service_account::{ServiceAccountCommand, run as service_account};
 pub(crate) use sessions::run as sessions;
+pub(crate) use targets::run as targets;
 pub(crate) use ticket::run as ticket;
 pub(crate) use totp::{TotpCommand, run as totp};
 pub(crate) use webhooks::run as webhooks;

@@ -18,4 +18,5 @@ mod proofs;
 mod rdp;
 mod refusals;
 mod sessions;
+mod wake;
 mod webhooks;

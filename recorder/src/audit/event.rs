@@ -112,6 +112,8 @@ kinds! {
     TargetCertificateTrusted = "target.certificate.trusted",
     /// A target's certificate is not the one that was trusted.
     TargetCertificateChanged = "target.certificate.changed",
+    /// The target did not answer, and the gateway sent it what wakes it; or someone had it sent.
+    TargetWoken = "target.woken",
     /// The target could not be reached or refused the gateway.
     TargetRefused = "target.refused",
     /// A recording began.

@@ -3,6 +3,7 @@
 mod approvals;
 mod jwt;
 mod logins;
+mod nodes;
 mod refusals;
 mod resources;
 mod routes;

@@ -104,7 +104,7 @@ async fn every_route_takes_its_scope() {
 async fn every_role_has_its_routes() {
     let site = Site::open_with("api: { requests_per_minute: 1000000 }\n").await;
     use Scope::*;
-    let technician = [TicketsWrite, ApprovalsRead, TargetsRead, SessionsRead];
+    let technician = [TicketsWrite, ApprovalsRead, TargetsRead, TargetsWake, SessionsRead];
     for (user, more) in [
         ("alice", &[] as &[Scope]),
         ("chief", &[SessionsWrite, SessionsKill, ApprovalsWrite]),

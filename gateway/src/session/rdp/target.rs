@@ -39,7 +39,7 @@ pub(super) async fn connect(
         domain: config.credentials.domain.clone(),
     };
     let settings = session.policy().rdp_target_settings(config, ambient::wall());
-    let stream = dial(&config.address).await?;
+    let stream = dial(session).await?;
     let login = login(session, stream, &settings, &credentials, viewer, promised);
     let (leg, facts) = timeout(LOGIN, login).await.map_err(|_| Refused::Slow)??;
     Ok(Target { leg, facts, credentials })

@@ -33,7 +33,7 @@ pub(super) async fn connect(session: &Running) -> Result<Target, Refused> {
     };
     let mut settings = session.policy().target_settings(config, &credentials, ambient::wall());
     loop {
-        let stream = dial(&config.address).await?;
+        let stream = dial(session).await?;
         let login = login(session, stream, &settings, &credentials);
         match timeout(LOGIN, login).await.map_err(|_| Refused::Slow)? {
             // A target whose VeNCrypt holds nothing for us may still offer something beside it, but only
