@@ -149,9 +149,7 @@ impl Delivery {
                     () = tokio::time::sleep(self.pause) => {}
                     () = self.status.resume.notified() => {}
                 }
-                if self.is_overdue(line) {
-                    return self.give_up(line);
-                }
+                // Tried even if it has grown too old meanwhile: a pause may be longer than `retry_for`.
             }
             match self.sender.attempt(&message).await {
                 Attempt::Delivered(_) => return self.delivered(),
