@@ -34,8 +34,8 @@ pub use sections::{
     Day, Effect, ForwardedHeader, GlobalBackoff, Hours, Issuer, KeySetFile, Keystrokes, Limits, Listen,
     Lockout, Log, LogFormat, LogLevel, Protocol, ProxyProtocol, Rdp, RdpSecurity, Recording, RecordingPolicy,
     RedisStore, Requirement, Roles, Rule, Scope, SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store,
-    Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Tickets, Tls, UnknownScope, User,
-    ViewerSecurity, Vnc, WakeOnLan, Webhook,
+    Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Telemetry, TelemetryHeader,
+    Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc, WakeOnLan, Webhook,
 };
 pub use values::{
     AddressError, ByteSize, CertificateFile, DurationError, EventPattern, EventPatternError, Fingerprint,

@@ -29,6 +29,7 @@ pub(crate) fn check_tree(root: &Node, fragments: &Fragments, report: &mut Report
     own_tls(root, report);
     store(root, report);
     listeners(root, report);
+    telemetry(root, cfg!(feature = "otel"), report);
     viewer_security(root, report);
     roles(root, report);
     issuers(root, report);
@@ -238,6 +239,23 @@ fn store(root: &Node, report: &mut Report) {
     }
 }
 
+fn telemetry(root: &Node, available: bool, report: &mut Report) {
+    let Some(telemetry) = root.get("telemetry") else { return };
+    if !available {
+        let message =
+            "this passerelle was built without it; build it with `--features otel`, or remove the section";
+        report.error(telemetry.at, "telemetry", message);
+    }
+    let Some(otlp) = telemetry.get("otlp") else { return };
+    let Some(url) = otlp.text() else { return };
+    let local = ["://localhost", "://127.", "://[::1]"].iter().any(|place| url.contains(place));
+    if url.starts_with("http://") && !local {
+        let message = "the traces, and the headers beside them, can be read on their way; write `https`, unless the \
+                       network is your own";
+        report.warning(otlp.at, "telemetry.otlp", message);
+    }
+}
+
 fn listeners(root: &Node, report: &mut Report) {
     let Some(listen) = root.get("listen").filter(|listen| matches!(listen.value, Value::Map(_))) else {
         return;
@@ -393,5 +411,24 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
     if config.tickets.life > HumanDuration::from_secs(15 * 60) {
         let message = "is long for a ticket: what is written down or sniffed stays usable until then";
         report.warning(find(root, "tickets.life").at, "tickets.life", message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn telemetry_needs_a_build_with_it() {
+        let text = "listen: { vnc: '127.0.0.1:0' }\ntelemetry: { otlp: 'http://[::1]:4318' }";
+        let found = |available| {
+            let mut report = Report::new("p.yaml");
+            let root = crate::tree::parse(text, &mut report).unwrap();
+            telemetry(&root, available, &mut report);
+            report.has_errors().then(|| report.fail().to_string())
+        };
+        assert_eq!(found(true), None);
+        let without = "p.yaml:2:12: telemetry: this passerelle was built without it; build it with `--features otel`, or remove the section";
+        assert_eq!(found(false).as_deref(), Some(without));
     }
 }

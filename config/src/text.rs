@@ -56,7 +56,9 @@ pub(crate) fn read(text: &str, format: &str, base: &Path, resolver: &dyn Resolve
         format::PATH => Reading::As(json!(base.join(text))),
         format::CERTIFICATE_FILE => certificate(text, base, resolver),
         format::KEY_SET_FILE => key_set(text, base, resolver),
-        format::HTTPS_URL => https_url(text),
+        format::HTTPS_URL => url(text, &["https://"], "`https://host/path`"),
+        format::HTTP_URL => url(text, &["http://", "https://"], "`http://host:port` or `https://host/path`"),
+        format::HEADER_NAME => header_name(text),
         format::SECRET => secret(text, base, resolver),
         _ if text.is_empty() => Reading::Wrong("is empty; write a value, or remove the key".to_owned()),
         _ => Reading::As(json!(text)),
@@ -149,12 +151,21 @@ fn key_set(text: &str, base: &Path, resolver: &dyn Resolver) -> Reading {
     }
 }
 
-fn https_url(text: &str) -> Reading {
-    let host = text.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
+fn header_name(text: &str) -> Reading {
+    let sign = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=64).contains(&text.len()) && text.bytes().all(sign) {
+        return Reading::As(json!(text));
+    }
+    Reading::Wrong(format!("{} is no name of a header field, as `x-api-key` is", quoted(text)))
+}
+
+fn url(text: &str, schemes: &[&str], form: &str) -> Reading {
+    let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
     let sound = !text.contains(|c: char| c.is_whitespace() || c.is_control()) && !text.contains('@');
     match host {
         Some(host) if sound && !host.is_empty() => Reading::As(json!(text)),
-        _ => Reading::Wrong(format!("{} is no URL of the form `https://host/path`", quoted(text))),
+        _ => Reading::Wrong(format!("{} is no URL of the form {form}", quoted(text))),
     }
 }
 

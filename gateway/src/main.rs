@@ -26,6 +26,8 @@ mod serve;
 mod session;
 mod store;
 mod targets;
+#[cfg(feature = "otel")]
+mod telemetry;
 mod throttle;
 mod tickets;
 mod tls;

@@ -346,7 +346,8 @@ mod tests {
         metrics.session_ended("vnc", "closed", 1);
         metrics.connection("vnc").done(Step::Target);
         metrics.store_metrics("embedded").done("claim", Duration::ZERO, false);
-        let text = metrics.text(&Registry::default(), 0, Vec::new());
+        metrics.webhook("siem", "delivered");
+        let text = metrics.text(&Registry::default(), 0, vec![("siem".into(), 5)]);
         let described = include_str!("../METRICS.md");
         let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
         let mut found = 0;

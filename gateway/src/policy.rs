@@ -220,6 +220,7 @@ pub(crate) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     compare("recording.recipients", old.recording.recipients == new.recording.recipients);
     compare("recording.min_free", old.recording.min_free == new.recording.min_free);
     compare("log", old.log == new.log);
+    compare("telemetry", old.telemetry == new.telemetry);
     keys
 }
 

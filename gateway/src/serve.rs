@@ -18,8 +18,9 @@ use crate::arrival::{self, Arrival, Door};
 use crate::fragments::Watch;
 use crate::gateway::{Gateway, OpenError};
 use crate::lifecycle::{Order, Signals};
+use crate::logging::{Logging, TelemetryError};
 use crate::session::{self, CloseReason};
-use crate::{api, control, listener, logging, store, targets, webhooks};
+use crate::{api, control, listener, store, targets, webhooks};
 
 /// How long sealing may take after the last session was told to end.
 const SEALING: Duration = Duration::from_secs(10);
@@ -29,6 +30,8 @@ const SEALING: Duration = Duration::from_secs(10);
 pub(crate) enum ServeError {
     #[error("{0}")]
     Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error("listen.{key}: {address} cannot be listened on: {source}")]
@@ -44,7 +47,7 @@ pub(crate) enum ServeError {
 /// Serves with the configuration at `path` until a signal says stop.
 pub(crate) async fn serve(path: &Path) -> Result<(), ServeError> {
     let loaded = Config::load(path)?;
-    logging::start(&loaded.config.log);
+    let logging = Logging::start(&loaded.config)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -63,7 +66,9 @@ pub(crate) async fn serve(path: &Path) -> Result<(), ServeError> {
             fragments.follow(&running.gateway.policy().config, files);
         }
     }
-    running.stop(&mut signals).await
+    let stopped = running.stop(&mut signals).await;
+    logging.finish().await;
+    stopped
 }
 
 /// A gateway that serves.

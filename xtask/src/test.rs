@@ -11,7 +11,11 @@ use crate::{fuzz, setup};
 const E2E: (&str, &str) = ("passerelle", "e2e");
 
 /// What is left out of other builds and has tests.
-const FEATURES: [&str; 2] = ["--features", "xtask/bench"];
+const FEATURES: [&str; 2] = ["--features", "xtask/bench,passerelle/otel"];
+
+/// The same without, and for the gateway alone, where cargo cannot name both.
+const OTHER_FEATURES: [&str; 2] = ["--features", "xtask/bench"];
+const GATEWAY_FEATURES: [&str; 2] = ["--features", "otel"];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Scope {
@@ -112,15 +116,15 @@ fn cargo_test(plan: &Plan) -> Outcome {
         }
         Scope::EndToEnd => {
             let mut command = shell::cargo();
-            command.args(["test", "--package", package, "--test", test]);
+            command.args(["test", "--package", package, "--test", test]).args(GATEWAY_FEATURES);
             with_filters(command)
         }
         Scope::Unit => {
             // cargo cannot leave one integration test out, so the others are named.
             let mut others = shell::cargo();
-            others.args(["test", "--workspace", "--no-fail-fast", "--exclude", package]).args(FEATURES);
+            others.args(["test", "--workspace", "--no-fail-fast", "--exclude", package]).args(OTHER_FEATURES);
             let mut gateway = shell::cargo();
-            gateway.args(["test", "--package", package, "--no-fail-fast", "--bins"]);
+            gateway.args(["test", "--package", package, "--no-fail-fast", "--bins"]).args(GATEWAY_FEATURES);
             for name in integration_tests(package)?.iter().filter(|name| *name != test) {
                 gateway.args(["--test", name]);
             }

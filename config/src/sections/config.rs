@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Api, Approvals, Issuer, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Store, Target,
-    Tickets, Tls, User, ViewerSecurity, Vnc, Webhook,
+    Telemetry, Tickets, Tls, User, ViewerSecurity, Vnc, Webhook,
 };
 use crate::named::Named;
 use crate::values::{FilePath, ListenAddresses, Name, Network, Secret};
@@ -93,6 +93,9 @@ pub struct Config {
     /// The gateway's own log on standard error.
     #[serde(default)]
     pub log: Log,
+    /// Where traces of what the gateway does go; nowhere when absent.
+    #[serde(default)]
+    pub telemetry: Option<Telemetry>,
     /// Unix socket by which the command line talks to the running gateway; by default `control.sock` in
     /// the data directory.
     #[serde(default)]

@@ -59,7 +59,9 @@ pub(crate) mod format {
     pub(crate) const DURATION: &str = "duration-with-units";
     pub(crate) const EVENT_PATTERN: &str = "event-pattern";
     pub(crate) const FINGERPRINT: &str = "sha256-fingerprint";
+    pub(crate) const HEADER_NAME: &str = "header-name";
     pub(crate) const HTTPS_URL: &str = "https-url";
+    pub(crate) const HTTP_URL: &str = "http-url";
     pub(crate) const KEY_SET_FILE: &str = "key-set-file";
     pub(crate) const LINE: &str = "line";
     pub(crate) const LISTEN_ADDRESS: &str = "listen-address";

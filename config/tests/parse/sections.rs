@@ -76,6 +76,37 @@ fn warnings_of_open_metrics() -> Vec<String> {
 }
 
 #[test]
+fn telemetry_needs_a_build_with_it() {
+    let listen = "listen: { vnc: '127.0.0.1:0' }\n";
+    let text = format!(
+        "{listen}telemetry: {{ otlp: 'http://10.0.0.1:4318', headers: [{{ name: x-api-key, value: 'env:OTHER' }}] }}"
+    );
+    if cfg!(feature = "otel") {
+        let Loaded { config, warnings, .. } = accepted(&text);
+        let telemetry = config.telemetry.unwrap();
+        assert_eq!(
+            (&*telemetry.otlp, telemetry.headers[0].value.expose()),
+            ("http://10.0.0.1:4318", "hunter2")
+        );
+        assert!(!format!("{telemetry:?}").contains("hunter2"));
+        assert_eq!(warnings[0].key, "telemetry.otlp");
+    } else {
+        let without = "p.yaml:2:12: telemetry: this passerelle was built without it; build it with `--features otel`, or remove the section";
+        assert_eq!(errors(&text), [without]);
+    }
+    let wrong = errors(&format!(
+        "{listen}telemetry: {{ otlp: 'localhost:4318', headers: [{{ name: 'x y', value: key }}] }}"
+    ));
+    for (key, said) in [
+        ("telemetry.otlp", "`localhost:4318` is no URL of the form `http://host:port`"),
+        ("telemetry.headers[0].name", "`x y` is no name of a header field"),
+        ("telemetry.headers[0].value", "a secret is not written here but referred to"),
+    ] {
+        assert!(wrong.iter().any(|line| line.contains(key) && line.contains(said)), "{key}: {wrong:?}");
+    }
+}
+
+#[test]
 fn whoever_says_where_a_connection_comes_from_is_named() {
     let text = "listen: { vnc: '127.0.0.1:0', https: '127.0.0.1:0', proxy_protocol: { vnc: [10.0.0.0/8, '::1'] } }\n\
                 tls: { self_signed: true }\n\

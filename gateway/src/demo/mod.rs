@@ -16,9 +16,10 @@ use zeroize::Zeroizing;
 
 use crate::api::{Principal, TicketAnswer, TicketRequest};
 use crate::lifecycle::{Order, Signals};
+use crate::logging::Logging;
 use crate::serve::{Running, ServeError};
 use crate::tickets::TicketError;
-use crate::{ambient, files, logging};
+use crate::{ambient, files};
 
 /// Who plays the technician.
 const TECHNICIAN: &str = "demo";
@@ -81,7 +82,8 @@ pub(crate) async fn run(options: Options) -> Result<(), DemoError> {
     // So that `passerelle --config` works on what the demo leaves behind.
     files::write_private(&path, text.as_bytes())
         .map_err(|source| DemoError::DataDir { path: path.clone(), source })?;
-    logging::start(&loaded.config.log);
+    // The built-in configuration sends no traces.
+    Logging::start(&loaded.config).map_err(ServeError::from)?;
 
     let running = Running::start(loaded.config).await?;
     let address = running.vnc.first().copied().unwrap_or(options.listen);

@@ -8,8 +8,10 @@ use serde_json::Value;
 use crate::harness::Outcome;
 use crate::harness::lab::{Lab, tools};
 use crate::harness::net::free_port;
+#[cfg(feature = "otel")]
+use crate::harness::net::wait_listening;
 use crate::harness::process::read;
-use crate::peers::site::{Setup, Site, expect_refusal};
+use crate::peers::site::{SOON, Setup, Site, expect_refusal};
 use crate::peers::target::Target;
 use crate::peers::viewer::Viewer;
 
@@ -122,7 +124,7 @@ fn every_line_about_a_session_says_so() {
             site.audit_of("session.started")?.into_iter().map(|mut event| event["session"].take()).collect()
         };
         site.process()?.signal("TERM")?;
-        site.process()?.wait(crate::peers::site::SOON)?;
+        site.process()?.wait(SOON)?;
         let log = site.log()?;
         let parse = |line: &str| serde_json::from_str(line).map_err(|error| format!("{error}: {line}"));
         let lines: Vec<Value> = log.lines().map(parse).collect::<Outcome<_>>()?;
@@ -145,6 +147,80 @@ fn every_line_about_a_session_says_so() {
             if let Some(line) = after.into_iter().find(|line| line["span"]["session"] != *session) {
                 return Err(format!("this line of {session} does not name it: {line}"));
             }
+        }
+        Ok(())
+    });
+}
+
+/// Traces of a session and of a request arrive at a collector that is not ours.
+#[cfg(feature = "otel")]
+#[test]
+fn a_collector_gets_the_spans_of_sessions_and_requests() {
+    Lab::run(|lab| {
+        let (otlp, https) = (free_port()?, free_port()?);
+        let spans = lab.path("spans.jsonl");
+        let mut collector = Command::new(tools().join("venv/bin/python"));
+        collector.args(["-c", include_str!("collector.py"), &otlp.to_string()]);
+        let mut collector = lab.start_with_output("collector", &collector, &spans)?;
+        wait_listening(&mut collector, otlp)?;
+        let key = lab.write_secret("key", "only-between-us")?;
+        let target = Target::quiet()?;
+        let setup = Setup::new(&target).listen(&format!("https: 127.0.0.1:{https}")).with(&format!(
+            "tls: {{ self_signed: true }}\n\
+             telemetry: {{ otlp: 'http://127.0.0.1:{otlp}', headers: [{{ name: x-api-key, value: 'file:{}' }}] }}",
+            key.display()
+        ));
+        let mut site = Site::start(lab, setup)?;
+        Viewer::login(&site, &site.ticket()?)?.refresh()?;
+        site.wait_ends(1)?;
+        read(
+            Command::new("curl")
+                .args(["--silent", "--http2", "--output", "/dev/null", "--cacert"])
+                .arg(site.data().join("self-signed.crt"))
+                .arg(format!("https://localhost:{https}/healthz")),
+        )?;
+        let session = site.audit_of("session.started")?.remove(0)["session"].take();
+        // What is not sent yet is sent before the gateway ends.
+        site.process()?.signal("TERM")?;
+        site.process()?.wait(SOON)?;
+        if site.log()?.contains("only-between-us") {
+            return Err("the collector's key stands in the log".into());
+        }
+
+        let text = std::fs::read_to_string(&spans).map_err(|error| error.to_string())?;
+        let parse = |line: &str| serde_json::from_str(line).map_err(|error| format!("{error}: {line}"));
+        let found: Vec<Value> = text.lines().map(parse).collect::<Outcome<_>>()?;
+        let of = |what: &str, fits: &dyn Fn(&Value) -> bool| {
+            found.iter().find(|span| fits(span)).ok_or_else(|| format!("no span of {what} arrived:\n{text}"))
+        };
+        let connection = of("the session", &|span| span["attributes"]["session"] == session)?;
+        for (name, value) in [
+            ("name", "connection"),
+            ("path", "/v1/traces"),
+            ("type", "application/x-protobuf"),
+            ("key", "only-between-us"),
+            ("parent", ""),
+        ] {
+            if connection[name] != value {
+                return Err(format!("{name} is not {value}: {connection}"));
+            }
+        }
+        let about = &connection["attributes"];
+        let peer = about["peer"].as_str().unwrap_or_default();
+        if about["protocol"] != "vnc" || !peer.starts_with("127.0.0.1:") {
+            return Err(format!("the span does not say whose connection it is: {connection}"));
+        }
+        let events = connection["events"].to_string();
+        if !events.contains("session started") || !events.contains("session ended") {
+            return Err(format!("the log's lines are not in the span: {connection}"));
+        }
+        if connection["resource"]["service.name"] != "passerelle" || connection["nanoseconds"] == 0 {
+            return Err(format!("no service, or no time: {connection}"));
+        }
+        let request = of("the request", &|span| span["attributes"]["path"] == "/healthz")?;
+        let parent = of("the request's connection", &|span| span["id"] == request["parent"])?;
+        if parent["attributes"]["protocol"] != "https" || parent["trace"] != request["trace"] {
+            return Err(format!("the request is not part of its connection: {request} {parent}"));
         }
         Ok(())
     });

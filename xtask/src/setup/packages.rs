@@ -68,6 +68,7 @@ pub(super) const PYPI: &[&str] = &[
     "aardwolf==0.2.16",
     "jwcrypto==1.5.6",
     "numpy==1.26.4",
+    "opentelemetry-proto==1.29.0",
     "pillow==10.4.0",
     "prometheus-client==0.21.1",
     "schemathesis==4.32.5",
