@@ -26,6 +26,7 @@ use crate::preauth::WaitingRoom;
 use crate::session::{CloseReason, Registry};
 use crate::store::{self, Opened};
 use crate::throttle::Throttle;
+use crate::viewings::Viewings;
 use crate::webhooks::Webhooks;
 use crate::{descriptors, files, targets};
 
@@ -108,6 +109,8 @@ pub(crate) struct Gateway {
     pub(crate) metrics: Metrics,
     /// Programs that are told of events.
     pub(crate) webhooks: Webhooks,
+    /// Who views recordings.
+    pub(crate) viewings: Viewings,
     /// Who calls the API how often.
     pub(crate) rates: Rates,
     /// Is cancelled when the gateway is about to stop.
@@ -151,6 +154,7 @@ impl Gateway {
             signer: signer.public_key(),
             metrics,
             webhooks: Webhooks::new(&dir.join(data::WEBHOOKS)),
+            viewings: Viewings::new(&pepper),
             rates: Rates::default(),
             stopping: CancellationToken::new(),
             strangers: Throttle::new(STRANGERS),

@@ -5,6 +5,7 @@ mod api;
 mod approvals;
 mod arrival;
 mod cli;
+mod contents;
 mod control;
 mod demo;
 mod descriptors;
@@ -31,6 +32,7 @@ mod telemetry;
 mod throttle;
 mod tickets;
 mod tls;
+mod viewings;
 mod wake;
 mod webhooks;
 

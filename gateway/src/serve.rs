@@ -20,7 +20,7 @@ use crate::gateway::{Gateway, OpenError};
 use crate::lifecycle::{Order, Signals};
 use crate::logging::{Logging, TelemetryError};
 use crate::session::{self, CloseReason};
-use crate::{api, control, listener, store, targets, webhooks};
+use crate::{api, control, listener, store, targets, viewings, webhooks};
 
 /// How long sealing may take after the last session was told to end.
 const SEALING: Duration = Duration::from_secs(10);
@@ -137,6 +137,8 @@ impl Running {
         let health = store::watch(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(health));
         running.helpers.spawn(webhooks::follow(running.gateway.clone(), running.closed.clone()));
+        let viewed = viewings::follow(running.gateway.clone());
+        running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(viewed));
         let leases = session::keep_leases(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(leases));
         Ok(running)
@@ -209,6 +211,7 @@ impl Running {
         self.helpers.close();
         self.helpers.wait().await;
         std::fs::remove_file(&self.socket).ok();
+        self.gateway.tell_viewed();
         self.gateway
             .audit
             .append(AuditEvent::new(AuditKind::GatewayStopped).outcome(Outcome::Success))

@@ -58,6 +58,7 @@ pub struct Reader {
     walk: Walk,
     keys: [Option<LessSafeKey>; 3],
     missing: Vec<Class>,
+    erased: Vec<Class>,
     wanted: [bool; 3],
     lanes: Vec<Lane>,
     group: Vec<Batch>,
@@ -82,6 +83,7 @@ impl Reader {
         let wrapped =
             read_keys(dir, &walk.header).map_err(|error| ReadError::Unreadable(error.to_string()))?;
         let mut missing = Vec::new();
+        let erased = Class::ALL.into_iter().filter(|class| !wrapped.contains_key(class)).collect();
         let keys = Class::ALL.map(|class| {
             let key = wrapped
                 .get(&class)
@@ -97,6 +99,7 @@ impl Reader {
             walk,
             keys,
             missing,
+            erased,
             wanted: [true; 3],
             lanes: Lane::ALL.to_vec(),
             group: Vec::new(),
@@ -123,6 +126,12 @@ impl Reader {
     #[must_use]
     pub fn missing(&self) -> &[Class] {
         &self.missing
+    }
+
+    /// Those of the [missing](Self::missing) classes whose key was destroyed.
+    #[must_use]
+    pub fn erased(&self) -> &[Class] {
+        &self.erased
     }
 
     fn next_entry(&mut self) -> Result<Option<Entry>, ReadError> {

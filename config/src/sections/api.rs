@@ -117,8 +117,12 @@ scopes! {
     SessionsWrite = "sessions:write",
     /// End running sessions.
     SessionsKill = "sessions:kill",
-    /// List and verify recordings. Their content is not to be had through the API.
+    /// Watch running sessions, after saying why.
+    SessionsWatch = "sessions:watch",
+    /// List, search and verify recordings.
     RecordingsRead = "recordings:read",
+    /// View what was recorded, after saying why.
+    RecordingsView = "recordings:view",
     /// Read the audit log.
     AuditRead = "audit:read",
     /// See the users.

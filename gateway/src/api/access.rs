@@ -3,7 +3,7 @@
 use axum::http::Method;
 use passerelle_config::{Config, Scope};
 
-use self::Access::{Anybody, Owner, Someone, Takes};
+use self::Access::{Anybody, Owner, Someone, Takes, TakesOne};
 
 /// What a route asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(super) enum Access {
     Someone,
     /// A login with this scope.
     Takes(Scope),
+    /// A login with at least one of these scopes.
+    TakesOne(&'static [Scope]),
     /// To come by the control socket.
     Owner,
 }
@@ -49,6 +51,12 @@ pub(super) const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/api/v1/recordings/{id}", Takes(Scope::RecordingsRead)),
     (Method::POST, "/api/v1/recordings/{id}/verify", Takes(Scope::RecordingsRead)),
     (Method::POST, "/api/v1/recordings/{id}/accesses", Owner),
+    (
+        Method::POST,
+        "/api/v1/recordings/{id}/viewings",
+        TakesOne(&[Scope::RecordingsView, Scope::SessionsWatch]),
+    ),
+    (Method::GET, "/api/v1/recordings/{id}/events", Takes(Scope::RecordingsView)),
     (Method::GET, "/api/v1/audit", Takes(Scope::AuditRead)),
     (Method::GET, "/api/v1/audit/stream", Takes(Scope::AuditRead)),
     (Method::GET, "/api/v1/lockouts", Takes(Scope::LockoutsRead)),
@@ -111,10 +119,16 @@ impl Role {
     const fn scopes(self) -> &'static [Scope] {
         match self {
             Self::Administrator => Scope::ALL,
-            Self::Supervisor => &[Scope::SessionsWrite, Scope::SessionsKill, Scope::ApprovalsWrite],
-            Self::Auditor => {
-                &[Scope::RecordingsRead, Scope::AuditRead, Scope::UsersRead, Scope::LockoutsRead]
+            Self::Supervisor => {
+                &[Scope::SessionsWrite, Scope::SessionsKill, Scope::SessionsWatch, Scope::ApprovalsWrite]
             }
+            Self::Auditor => &[
+                Scope::RecordingsRead,
+                Scope::RecordingsView,
+                Scope::AuditRead,
+                Scope::UsersRead,
+                Scope::LockoutsRead,
+            ],
         }
     }
 }

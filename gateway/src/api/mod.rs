@@ -10,6 +10,7 @@ mod access;
 mod approval_events;
 mod approvals;
 mod audit;
+mod contents;
 mod forwarded;
 mod guard;
 mod health;
@@ -32,6 +33,7 @@ mod tests;
 mod tickets;
 mod tokens;
 mod users;
+mod viewing;
 mod webhooks;
 
 use std::sync::Arc;

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use super::access::{self, Access};
 use super::problem::Problem;
 use super::{
-    approval_events, approvals, audit, health, lockouts, login, rdp_files, recordings, session_events,
-    sessions, targets, tickets, users, webhooks,
+    approval_events, approvals, audit, contents, health, lockouts, login, rdp_files, recordings,
+    session_events, sessions, targets, tickets, users, viewing, webhooks,
 };
 use crate::gateway::Gateway;
 
@@ -42,6 +42,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
         .merge(session_events::routes())
         .merge(targets::routes())
         .merge(recordings::routes())
+        .merge(viewing::routes())
+        .merge(contents::routes())
         .merge(audit::routes())
         .merge(users::routes())
         .merge(lockouts::routes())
@@ -78,6 +80,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let security = match access::needed(&method, path) {
         Some(Access::Anybody) => json!([]),
         Some(Access::Takes(scope)) => json!([{ "token": [scope.name()] }]),
+        Some(Access::TakesOne(scopes)) => {
+            scopes.iter().map(|scope| json!({ "token": [scope.name()] })).collect()
+        }
         Some(Access::Someone | Access::Owner) | None => json!([{ "token": [] }]),
     };
     operation["security"] = security;

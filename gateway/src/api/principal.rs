@@ -151,6 +151,11 @@ impl Principal {
             Access::Anybody | Access::Someone => Ok(()),
             Access::Takes(scope) if self.scopes.contains(&scope) => Ok(()),
             Access::Takes(scope) => Err(Problem::forbidden(format_args!("this takes the scope {scope}"))),
+            Access::TakesOne(scopes) if scopes.iter().any(|scope| self.scopes.contains(scope)) => Ok(()),
+            Access::TakesOne(scopes) => {
+                let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+                Err(Problem::forbidden(format_args!("this takes the scope {}", names.join(" or "))))
+            }
             Access::Owner if self.kind == Kind::Owner => Ok(()),
             Access::Owner => Err(Problem::forbidden("this is for the command line on the gateway's machine")),
         }

@@ -217,7 +217,7 @@ async fn note_access(
 }
 
 /// Where the recording of this name is.
-fn directory(gateway: &Gateway, id: &str) -> Result<PathBuf, Problem> {
+pub(super) fn directory(gateway: &Gateway, id: &str) -> Result<PathBuf, Problem> {
     let directory = gateway.policy().config.recordings_dir().join(id);
     // Nothing that could lead out of the directory.
     let named = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -126,6 +126,10 @@ kinds! {
     RecordingInterrupted = "recording.interrupted",
     /// Someone read a recording.
     RecordingRead = "recording.read",
+    /// Someone is about to view a recording, and said why.
+    RecordingViewing = "recording.viewing",
+    /// What of a recording someone has viewed.
+    RecordingViewed = "recording.viewed",
     /// Someone verified a recording.
     RecordingVerified = "recording.verified",
     /// A peer broke its protocol.

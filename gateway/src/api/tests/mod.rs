@@ -7,6 +7,7 @@ mod nodes;
 mod refusals;
 mod resources;
 mod routes;
+mod viewings;
 
 use std::sync::Arc;
 

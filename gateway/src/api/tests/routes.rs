@@ -39,7 +39,7 @@ fn the_description_in_the_repository_is_up_to_date() {
     }
     assert!(
         std::fs::read_to_string(&path).unwrap_or_default() == generated,
-        "gateway/openapi.json differs from the code; run `UPDATE_OPENAPI=1 cargo test -p passerelle openapi`"
+        "gateway/openapi.json differs from the code; run `UPDATE_OPENAPI=1 cargo test -p passerelle up_to_date`"
     );
 }
 
@@ -80,6 +80,13 @@ async fn every_route_takes_its_scope() {
                     assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}: {said}");
                 }
             }
+            Access::TakesOne(scopes) => {
+                for scope in Scope::ALL {
+                    let (status, said) = status(service(*scope, true)).await;
+                    let refused = status == StatusCode::FORBIDDEN;
+                    assert_eq!(refused, !scopes.contains(scope), "{method} {path} with {scope}: {said}");
+                }
+            }
             Access::Takes(scope) => {
                 let (lacking, said) = status(service(*scope, false)).await;
                 assert_eq!(lacking, StatusCode::FORBIDDEN, "{method} {path}");
@@ -107,14 +114,18 @@ async fn every_role_has_its_routes() {
     let technician = [TicketsWrite, ApprovalsRead, TargetsRead, TargetsWake, SessionsRead];
     for (user, more) in [
         ("alice", &[] as &[Scope]),
-        ("chief", &[SessionsWrite, SessionsKill, ApprovalsWrite]),
-        ("auditor", &[RecordingsRead, AuditRead, UsersRead, LockoutsRead]),
+        ("chief", &[SessionsWrite, SessionsKill, SessionsWatch, ApprovalsWrite]),
+        ("auditor", &[RecordingsRead, RecordingsView, AuditRead, UsersRead, LockoutsRead]),
         ("admin", Scope::ALL),
     ] {
         let token = site.token(user).await;
         for (method, route, access) in ROUTES {
-            let Access::Takes(scope) = access else { continue };
-            let may = technician.contains(scope) || more.contains(scope);
+            let scopes = match access {
+                Access::Takes(scope) => std::slice::from_ref(scope),
+                Access::TakesOne(scopes) => scopes,
+                Access::Anybody | Access::Someone | Access::Owner => continue,
+            };
+            let may = scopes.iter().any(|scope| technician.contains(scope) || more.contains(scope));
             if may && route.ends_with("/stream") {
                 continue;
             }
