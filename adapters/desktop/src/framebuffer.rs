@@ -23,6 +23,16 @@ pub enum FramebufferError {
     TooLarge(Size),
 }
 
+/// One black pixel: the desktop whose size is not known yet.
+impl Default for Framebuffer {
+    fn default() -> Self {
+        let size = Size { width: 1, height: 1 };
+        let mut damage = Damage::new();
+        damage.add(Rect::of(size));
+        Self { size, pixels: vec![0], damage }
+    }
+}
+
 impl Framebuffer {
     /// The most pixels that a framebuffer holds: 64 Mpx, which take 256 MiB.
     pub const MAX_PIXELS: usize = 64 << 20;

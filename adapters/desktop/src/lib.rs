@@ -2,10 +2,11 @@
 //!
 //! What every protocol adapter and the gateway must agree on and nothing else: what a technician may do
 //! ([`Permissions`]), how a protocol's messages are forwarded, changed or withheld ([`Relay`]), and where
-//! a desktop is drawn rather than relayed, its picture ([`Framebuffer`]) and what is done on it
-//! ([`InputEvent`]). No I/O, no clock, no randomness.
+//! a desktop is drawn rather than relayed, its picture ([`Framebuffer`]), what is done on it ([`InputEvent`]) and
+//! how a recording becomes a picture again ([`Decoder`]). No I/O, no clock, no randomness.
 
 mod damage;
+mod decoder;
 mod framebuffer;
 mod geometry;
 mod input;
@@ -13,6 +14,7 @@ mod permission;
 mod relay;
 
 pub use damage::Damage;
+pub use decoder::{DecodeError, Decoder, Pointer, Skipped, Tally};
 pub use framebuffer::{Framebuffer, FramebufferError};
 pub use geometry::{Rect, Size};
 pub use input::{Cursor, CursorError, InputEvent};

@@ -1,8 +1,9 @@
 //! Bulk compression (MS-RDPBCGR 3.1.8) of what the target sends.
 
 use ironrdp_bulk::{BulkCompressor, CompressionType};
+use passerelle_desktop::Tally;
 
-use super::skipped::{Part, Tally};
+use super::skipped::Part;
 
 /// `PACKET_COMPRESSED`, `PACKET_AT_FRONT` and `PACKET_FLUSHED`.
 const CONTROL_FLAGS: u8 = 0xe0;

@@ -1,8 +1,9 @@
 //! Chunks of static virtual channels (MS-RDPBCGR 2.2.6.1).
+use passerelle_desktop::Tally;
 
 use super::bulk::Bulk;
 use super::share::Reader;
-use super::skipped::{Part, Tally};
+use super::skipped::Part;
 
 /// `CHANNEL_FLAG_FIRST`.
 const FIRST: u32 = 0x01;

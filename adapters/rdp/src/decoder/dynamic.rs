@@ -4,10 +4,11 @@ use ironrdp_bulk::rdp8::Rdp8Decompressor;
 use ironrdp_core::decode;
 use ironrdp_dvc::pdu::{DrdynvcDataPdu, DrdynvcServerPdu};
 use ironrdp_egfx::CHANNEL_NAME;
+use passerelle_desktop::Tally;
 
 use super::graphics::Graphics;
 use super::screen::Screen;
-use super::skipped::{Part, Tally};
+use super::skipped::Part;
 
 /// The longest message that is put together. A frame of pixels is compressed within it.
 const MAX_MESSAGE: usize = 64 << 20;

@@ -2,10 +2,11 @@
 
 use ironrdp_core::{ReadCursor, decode_cursor};
 use ironrdp_pdu::fast_path::{FastPathHeader, FastPathUpdatePdu, Fragmentation, UpdateCode};
+use passerelle_desktop::Tally;
 
 use super::bulk::Bulk;
 use super::screen::Screen;
-use super::skipped::{Part, Tally};
+use super::skipped::Part;
 
 /// The longest update that is put together of fragments. Viewers announce less (MS-RDPBCGR 2.2.7.2.6).
 const MAX_UPDATE: usize = 64 << 20;

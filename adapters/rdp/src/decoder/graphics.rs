@@ -4,11 +4,12 @@ use ironrdp_dvc::DvcProcessor;
 use ironrdp_egfx::client::{GraphicsPipelineClient, GraphicsPipelineHandler};
 use ironrdp_egfx::decode::H264Decoder;
 use ironrdp_graphics::zgfx;
+use passerelle_desktop::Tally;
 
 use super::effort::Effort;
 use super::screen::Screen;
 use super::share::Reader;
-use super::skipped::{Part, Tally};
+use super::skipped::Part;
 
 /// `RDPGFX_HEADER` (MS-RDPEGFX 2.2.1.5).
 const HEADER: usize = 8;

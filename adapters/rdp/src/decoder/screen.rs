@@ -14,9 +14,9 @@ use ironrdp_pdu::surface_commands::{SURFACE_COMMAND_HEADER_SIZE, SurfaceBitsPdu,
 use ironrdp_session::composite_graphics_pipeline;
 use ironrdp_session::fast_path::{Processor, ProcessorBuilder, UpdateKind};
 use ironrdp_session::image::DecodedImage;
-use passerelle_desktop::{Cursor, Damage, Framebuffer, FramebufferError, Rect, Size};
+use passerelle_desktop::{Cursor, Damage, Framebuffer, FramebufferError, Pointer, Rect, Size, Tally};
 
-use super::skipped::{Part, Tally};
+use super::skipped::Part;
 
 /// How much of an update goes into one fast-path PDU, which holds at most 32 KiB.
 const FRAGMENT: usize = 16 << 10;
@@ -24,17 +24,6 @@ const FRAGMENT: usize = 16 << 10;
 const SURFACE_CODECS: [u8; 2] = [0, 3];
 /// How many columns a bitmap may have beyond the desktop's, for targets that fill its rows up.
 const MAX_PADDING: u16 = 64;
-
-/// What the pointer looks like.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Pointer {
-    /// As the viewer's own system draws it.
-    Default,
-    /// Not at all.
-    Hidden,
-    /// In this shape. Pixels that invert what is below them are black and white in turn.
-    Shape(Cursor),
-}
 
 pub(super) struct Screen {
     /// The picture as the decoders need it.
@@ -48,16 +37,19 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(size: Size) -> Result<Self, FramebufferError> {
-        let framebuffer = Framebuffer::new(size)?;
-        Ok(Self {
+    /// A black picture of `size`, or of one pixel where no desktop can have that: what the viewer asked for may not
+    /// keep anybody from seeing what it got.
+    pub(super) fn new(size: Size) -> Self {
+        let framebuffer = Framebuffer::new(size).unwrap_or_default();
+        let size = framebuffer.size();
+        Self {
             image: DecodedImage::new(PixelFormat::RgbA32, size.width, size.height),
             processor: processor(),
             framebuffer,
             pointer: Pointer::Default,
             position: None,
             active: false,
-        })
+        }
     }
 
     /// A share begins, or begins anew, with a desktop of `size`. The target sends all of the picture then; until

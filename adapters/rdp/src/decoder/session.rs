@@ -4,16 +4,15 @@ use ironrdp_core::decode;
 use ironrdp_pdu::Action;
 use ironrdp_pdu::mcs::McsMessage;
 use ironrdp_pdu::x224::X224;
-use passerelle_desktop::{Damage, Framebuffer, FramebufferError, Size};
+use passerelle_desktop::{Damage, DecodeError, Framebuffer, Pointer, Size, Skipped, Tally};
 
-use super::DecodeError;
 use super::bulk::Bulk;
 use super::channel::Chunks;
 use super::dynamic::Dynamic;
 use super::fast_path::Fragments;
-use super::screen::{Pointer, Screen};
+use super::screen::Screen;
 use super::share;
-use super::skipped::{Part, Skipped, Tally};
+use super::skipped::Part;
 use crate::Start;
 
 /// The static virtual channel that carries the dynamic ones.
@@ -32,9 +31,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(start: &Start, size: Size) -> Result<Self, FramebufferError> {
+    pub(super) fn new(start: &Start) -> Self {
         let drdynvc = start.static_channels.iter().find(|(name, _)| name.eq_ignore_ascii_case(DRDYNVC));
-        Ok(Self {
+        Self {
             io_channel: start.io_channel,
             static_channels: start.static_channels.iter().map(|(_, id)| *id).collect(),
             drdynvc: drdynvc.map(|(_, id)| *id),
@@ -42,9 +41,9 @@ impl Session {
             fragments: Fragments::default(),
             chunks: Chunks::default(),
             dynamic: Dynamic::default(),
-            screen: Screen::new(size)?,
+            screen: Screen::new(Size { width: start.width, height: start.height }),
             tally: Tally::default(),
-        })
+        }
     }
 
     /// Draws one PDU.

@@ -3,11 +3,11 @@
 use ironrdp_core::ReadCursor;
 use ironrdp_pdu::fast_path::UpdateCode;
 use ironrdp_pdu::slow_path::decode_slow_path_pointer;
-use passerelle_desktop::{FramebufferError, Size};
+use passerelle_desktop::{FramebufferError, Size, Tally};
 
 use super::bulk::Bulk;
 use super::screen::Screen;
-use super::skipped::{Part, Tally};
+use super::skipped::Part;
 
 /// `TYPE` bits of `pduType` (MS-RDPBCGR 2.2.8.1.1.1.1).
 const PDU_TYPE: u16 = 0x000f;

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use passerelle_rdp::decoder::Decoder;
+use passerelle_desktop::Decoder as _;
 use proptest::prelude::*;
 
-use crate::harness::{Fixture, feed};
+use crate::harness::{Fixture, begun};
 
 /// One of each way to send pictures; the first few PDUs of each are short, so little of it does.
 static FIXTURES: LazyLock<Vec<Fixture>> = LazyLock::new(|| {
@@ -84,9 +84,9 @@ proptest! {
         for damage in &damages {
             apply(&mut wire, damage);
         }
-        let mut decoder = Decoder::new(&fixture.start).unwrap();
+        let mut decoder = begun(&fixture.start);
         for bytes in wire.chunks(piece) {
-            if feed(&mut decoder, bytes).is_err() {
+            if decoder.target(bytes).is_err() {
                 break;
             }
         }
@@ -110,9 +110,9 @@ proptest! {
                 pdu[at] = *byte;
             }
         }
-        let mut decoder = Decoder::new(&fixture.start).unwrap();
+        let mut decoder = begun(&fixture.start);
         for pdu in &pdus {
-            if feed(&mut decoder, pdu).is_err() {
+            if decoder.target(pdu).is_err() {
                 break;
             }
         }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use ironrdp_core::encode_vec;
 use ironrdp_pdu::mcs::SendDataIndication;
 use ironrdp_pdu::x224::X224;
-use passerelle_desktop::{Rect, Size};
+use passerelle_desktop::{Decoder as _, Rect, Size};
 use passerelle_rdp::Start;
-use passerelle_rdp::decoder::{DecodeError, Decoder};
+use passerelle_rdp::decoder::RdpDecoder;
 
 pub(crate) const IO: u16 = 1003;
 pub(crate) const DRDYNVC: u16 = 1004;
@@ -54,19 +54,21 @@ pub(crate) fn start() -> Start {
     }
 }
 
-pub(crate) fn decoder() -> Decoder {
-    Decoder::new(&start()).unwrap()
+pub(crate) fn decoder() -> RdpDecoder {
+    begun(&start())
+}
+
+/// A decoder of the session that begins with `start`.
+pub(crate) fn begun(start: &Start) -> RdpDecoder {
+    let mut decoder = RdpDecoder::new();
+    decoder.state(&start.encode()).unwrap();
+    decoder
 }
 
 /// The whole picture, row by row.
-pub(crate) fn picture(decoder: &Decoder) -> Vec<u32> {
+pub(crate) fn picture(decoder: &RdpDecoder) -> Vec<u32> {
     let framebuffer = decoder.framebuffer();
     framebuffer.rows(Rect::of(framebuffer.size())).flatten().copied().collect()
-}
-
-/// Feeds what comes, whatever changes by it.
-pub(crate) fn feed(decoder: &mut Decoder, bytes: &[u8]) -> Result<(), DecodeError> {
-    decoder.feed(bytes, &mut |_, _| {})
 }
 
 /// What the target sends on a channel.

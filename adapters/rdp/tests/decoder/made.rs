@@ -1,15 +1,17 @@
 //! Updates that no server at hand sends.
 
+use std::borrow::Cow;
+
 use ironrdp_bulk::{BulkCompressor, CompressionType};
 use ironrdp_core::encode_vec;
 use ironrdp_dvc::pdu::{CreateRequestPdu, DataFirstPdu, DataPdu, DrdynvcDataPdu, DrdynvcServerPdu};
 use ironrdp_egfx::CHANNEL_NAME;
 use ironrdp_graphics::zgfx::wrap_uncompressed;
-use passerelle_desktop::{Framebuffer, FramebufferError, Rect, Size};
-use passerelle_rdp::decoder::{DecodeError, Decoder, Part, Pointer, Skipped};
+use passerelle_desktop::{DecodeError, Decoder as _, FramebufferError, Pointer, Rect, Size, Skipped};
+use passerelle_rdp::decoder::{Part, RdpDecoder};
 
 use crate::harness::{
-    DRDYNVC, IO, bitmap, decoder, demand_active, fast_path, feed, picture, send_data, share_data, start,
+    DRDYNVC, IO, begun, bitmap, decoder, demand_active, fast_path, picture, send_data, share_data, start,
 };
 
 const AREA: Rect = Rect { x: 8, y: 4, width: 32, height: 20 };
@@ -20,7 +22,7 @@ const LAST: u8 = 0x10;
 const FIRST: u8 = 0x20;
 
 /// Asserts that only `AREA` has the colour and nothing else has any.
-fn assert_drawn(decoder: &Decoder, colour: u32) {
+fn assert_drawn(decoder: &RdpDecoder, colour: u32) {
     let width = decoder.framebuffer().size().width;
     for (at, pixel) in (0u32..).zip(picture(decoder)) {
         let (x, y) = ((at % u32::from(width)) as u16, (at / u32::from(width)) as u16);
@@ -29,7 +31,7 @@ fn assert_drawn(decoder: &Decoder, colour: u32) {
 }
 
 fn count(part: Part, count: u64) -> [Skipped; 1] {
-    [Skipped { part, count }]
+    [Skipped { what: part.into(), count }]
 }
 
 #[test]
@@ -37,7 +39,7 @@ fn both_paths_draw_the_same_bitmap() {
     let update = bitmap(AREA, 0x0012_3456);
     for wire in [fast_path(BITMAP, None, &update), send_data(IO, &share_data(2, 0, &update))] {
         let mut decoder = decoder();
-        feed(&mut decoder, &wire).unwrap();
+        decoder.target(&wire).unwrap();
         assert_drawn(&decoder, 0x0012_3456);
         assert_eq!(decoder.skipped(), []);
     }
@@ -55,7 +57,7 @@ fn fragments_may_be_compressed_one_by_one() {
     // Without a compression field, as servers send what would not shrink.
     wire.extend(fast_path(BITMAP | LAST, None, last));
     let mut decoder = decoder();
-    feed(&mut decoder, &wire).unwrap();
+    decoder.target(&wire).unwrap();
     assert_drawn(&decoder, 0x0065_4321);
     assert_eq!(decoder.skipped(), []);
 }
@@ -76,8 +78,8 @@ fn one_history_serves_updates_and_channels() {
     wire.extend(send_data(IO, &share_data(2, flags.try_into().unwrap(), compressed)));
     let mut start = start();
     start.static_channels.push(("cliprdr".into(), 1005));
-    let mut decoder = Decoder::new(&start).unwrap();
-    feed(&mut decoder, &wire).unwrap();
+    let mut decoder = begun(&start);
+    decoder.target(&wire).unwrap();
     assert_drawn(&decoder, 0x0001_0203);
     assert_eq!(decoder.skipped(), []);
 }
@@ -87,14 +89,14 @@ fn a_lost_history_is_counted_until_it_begins_anew() {
     let update = bitmap(AREA, 0x0001_0203);
     let mut decoder = decoder();
     // A reference into an empty history, then something compressed with what was lost.
-    feed(&mut decoder, &fast_path(BITMAP, Some(0x21), &[0xff; 8])).unwrap();
+    decoder.target(&fast_path(BITMAP, Some(0x21), &[0xff; 8])).unwrap();
     let mut compressor = BulkCompressor::new(CompressionType::Rdp5);
     let (len, flags) = compressor.compress(&update).unwrap();
     let flags = u8::try_from(flags).unwrap();
     let compressed = compressor.compressed_data(len);
-    feed(&mut decoder, &fast_path(BITMAP, Some(flags & !0xc0), compressed)).unwrap();
+    decoder.target(&fast_path(BITMAP, Some(flags & !0xc0), compressed)).unwrap();
     assert_eq!(decoder.skipped(), count(Part::History, 2));
-    feed(&mut decoder, &fast_path(BITMAP, Some(flags | 0xc0), compressed)).unwrap();
+    decoder.target(&fast_path(BITMAP, Some(flags | 0xc0), compressed)).unwrap();
     assert_drawn(&decoder, 0x0001_0203);
     assert_eq!(decoder.skipped(), count(Part::History, 2));
 }
@@ -116,14 +118,16 @@ fn what_cannot_be_drawn_is_counted() {
         (vec![3, 0, 0, 9, 2, 0xf0, 0x80, 0x64, 0], Part::Malformed),
     ] {
         let before = decoder.skipped().iter().map(|skipped| skipped.count).sum::<u64>();
-        let of = |decoder: &Decoder| decoder.skipped().iter().find(|s| s.part == part).map_or(0, |s| s.count);
+        let name: Cow<'static, str> = part.into();
+        let of =
+            |decoder: &RdpDecoder| decoder.skipped().iter().find(|s| s.what == name).map_or(0, |s| s.count);
         let known = of(&decoder);
-        feed(&mut decoder, &wire).unwrap();
-        assert_eq!(of(&decoder), known + 1, "{part}: {:?}", decoder.skipped());
-        assert_eq!(decoder.skipped().iter().map(|skipped| skipped.count).sum::<u64>(), before + 1, "{part}");
+        decoder.target(&wire).unwrap();
+        assert_eq!(of(&decoder), known + 1, "{name}: {:?}", decoder.skipped());
+        assert_eq!(decoder.skipped().iter().map(|skipped| skipped.count).sum::<u64>(), before + 1, "{name}");
     }
     assert!(picture(&decoder).iter().all(|pixel| *pixel == 0));
-    feed(&mut decoder, &fast_path(BITMAP, None, &bitmap(AREA, 7))).unwrap();
+    decoder.target(&fast_path(BITMAP, None, &bitmap(AREA, 7))).unwrap();
     assert_drawn(&decoder, 7);
 }
 
@@ -145,35 +149,39 @@ fn surface_bits(codec: u8, side: u16, data: &[u8]) -> Vec<u8> {
 fn the_target_says_how_large_its_desktop_is() {
     let mut start = start();
     (start.width, start.height) = (65_535, 65_535);
-    let mut decoder = Decoder::new(&start).unwrap();
-    feed(&mut decoder, &demand_active(64, 48)).unwrap();
-    feed(&mut decoder, &fast_path(BITMAP, None, &bitmap(AREA, 5))).unwrap();
+    let mut decoder = begun(&start);
+    decoder.target(&demand_active(64, 48)).unwrap();
+    decoder.target(&fast_path(BITMAP, None, &bitmap(AREA, 5))).unwrap();
     assert_drawn(&decoder, 5);
     // Beginning anew with the same size keeps the picture, with another one does not.
-    feed(&mut decoder, &demand_active(64, 48)).unwrap();
+    decoder.target(&demand_active(64, 48)).unwrap();
     assert_drawn(&decoder, 5);
-    let mut seen = Vec::new();
-    decoder
-        .feed(&demand_active(80, 50), &mut |framebuffer: &Framebuffer, damage| {
-            seen.push((framebuffer.size(), damage.rects().to_vec()));
-        })
-        .unwrap();
+    decoder.target(&demand_active(80, 50)).unwrap();
     let size = Size { width: 80, height: 50 };
-    assert_eq!(seen, [(size, vec![Rect::of(size)])]);
+    assert_eq!((decoder.framebuffer().size(), decoder.take_damage().rects()), (size, &[Rect::of(size)][..]));
     assert!(picture(&decoder).iter().all(|pixel| *pixel == 0));
     let huge = Size { width: 20_000, height: 20_000 };
-    let error = feed(&mut decoder, &demand_active(20_000, 20_000));
+    let error = decoder.target(&demand_active(20_000, 20_000));
     assert_eq!(error, Err(DecodeError::Desktop(FramebufferError::TooLarge(huge))));
 }
 
 #[test]
 fn bytes_that_are_no_pdu_end_it() {
     for wire in [&[0x55u8, 1, 2][..], &[0x00, 1], &[0x03, 0, 0, 0]] {
-        assert_eq!(feed(&mut decoder(), wire), Err(DecodeError::Unframed(wire[0])));
+        assert!(matches!(decoder().target(wire), Err(DecodeError::Framing(_))));
     }
+}
+
+#[test]
+fn nothing_is_drawn_without_a_start_that_is_known() {
     let mut later = start();
     later.version = 2;
-    assert_eq!(Decoder::new(&later).err(), Some(DecodeError::Version(2)));
+    let mut decoder = RdpDecoder::new();
+    assert!(matches!(decoder.target(&[3]), Err(DecodeError::State(_))));
+    for entry in [&later.encode()[..], b"{}", b""] {
+        assert!(matches!(decoder.state(entry), Err(DecodeError::State(_))));
+    }
+    assert_eq!(decoder.framebuffer().size(), Size { width: 1, height: 1 });
 }
 
 #[test]
@@ -182,19 +190,19 @@ fn pointers_change_and_move() {
     assert!(matches!(decoder.pointer(), Pointer::Default));
     // Color pointer 1x1 of 24 bits, opaque.
     let shape = [0, 0, 9, 0, 9, 0, 1, 0, 1, 0, 2, 0, 4, 0, 0x30, 0x20, 0x10, 0, 0, 0, 0];
-    feed(&mut decoder, &fast_path(9, None, &shape)).unwrap();
+    decoder.target(&fast_path(9, None, &shape)).unwrap();
     let Pointer::Shape(cursor) = decoder.pointer() else { panic!("{:?}", decoder.skipped()) };
     assert_eq!((cursor.hotspot(), cursor.pixels()), ((0, 0), &[0xff10_2030][..]));
-    feed(&mut decoder, &fast_path(5, None, &[])).unwrap();
+    decoder.target(&fast_path(5, None, &[])).unwrap();
     assert!(matches!(decoder.pointer(), Pointer::Hidden));
     // The same in the slow path: cached, then moved.
-    feed(&mut decoder, &send_data(IO, &share_data(0x1b, 0, &[7, 0, 0, 0, 0, 0]))).unwrap();
+    decoder.target(&send_data(IO, &share_data(0x1b, 0, &[7, 0, 0, 0, 0, 0]))).unwrap();
     assert!(matches!(decoder.pointer(), Pointer::Shape(_)));
-    feed(&mut decoder, &send_data(IO, &share_data(0x1b, 0, &[3, 0, 0, 0, 5, 0, 6, 0]))).unwrap();
+    decoder.target(&send_data(IO, &share_data(0x1b, 0, &[3, 0, 0, 0, 5, 0, 6, 0]))).unwrap();
     assert_eq!(decoder.pointer_position(), Some((5, 6)));
     // A shape without enough bits.
     let broken = [0, 0, 0, 0, 0, 0, 8, 0, 8, 0, 0, 0, 0, 0];
-    feed(&mut decoder, &fast_path(9, None, &broken)).unwrap();
+    decoder.target(&fast_path(9, None, &broken)).unwrap();
     assert!(matches!(decoder.pointer(), Pointer::Default));
     assert_eq!(decoder.skipped(), count(Part::PointerShape, 1));
 }
@@ -267,7 +275,7 @@ fn the_graphics_pipeline_may_be_opened_again() {
             "AUDIO_PLAYBACK_DVC".into(),
         ))));
         wire.extend(graphics(3, &frame(0x00ff_ffff)));
-        feed(&mut decoder, &wire).unwrap();
+        decoder.target(&wire).unwrap();
         assert_eq!(decoder.skipped(), []);
         assert_drawn(&decoder, colour);
     }
@@ -276,8 +284,8 @@ fn the_graphics_pipeline_may_be_opened_again() {
 #[test]
 fn a_broken_command_does_not_take_the_others_along() {
     let mut decoder = decoder();
-    feed(&mut decoder, &create_graphics(7)).unwrap();
-    feed(&mut decoder, &graphics(7, &pipeline())).unwrap();
+    decoder.target(&create_graphics(7)).unwrap();
+    decoder.target(&graphics(7, &pipeline())).unwrap();
     // Planar pixels that would be 17 GB, for an unknown surface, and too few; an import of cached pixels; and a
     // command that does not exist.
     let mut commands = frame(0x0000_aa00);
@@ -292,20 +300,19 @@ fn a_broken_command_does_not_take_the_others_along() {
     commands.insert(1, wire_to_surface(1, 0x0a, 8));
     commands.insert(1, (0x11, fields(&[1, 4])));
     commands.insert(1, (0x77, vec![]));
-    feed(&mut decoder, &graphics(7, &commands)).unwrap();
+    decoder.target(&graphics(7, &commands)).unwrap();
     assert_drawn(&decoder, 0x0000_aa00);
     let mut skipped = decoder.skipped().to_vec();
     skipped.sort_by_key(|skipped| skipped.count);
-    let expected =
-        [Skipped { part: Part::CacheImport, count: 1 }, Skipped { part: Part::Undecodable, count: 4 }];
+    let expected = [count(Part::CacheImport, 1), count(Part::Undecodable, 4)].concat();
     assert_eq!(skipped, expected);
 }
 
 #[test]
 fn commands_that_write_too_much_are_left_out() {
     let mut decoder = decoder();
-    feed(&mut decoder, &create_graphics(7)).unwrap();
-    feed(&mut decoder, &graphics(7, &pipeline())).unwrap();
+    decoder.target(&create_graphics(7)).unwrap();
+    decoder.target(&graphics(7, &pipeline())).unwrap();
     // Another surface, put into the cache, and each way to write all of it 40 times.
     let (width, height) = (4096, 1024);
     let rect = [0, 0, width, height];
@@ -325,7 +332,7 @@ fn commands_that_write_too_much_are_left_out() {
         (0x07, fields(&from_cache)),
     ];
     commands.extend(frame(0x0011_2233));
-    feed(&mut decoder, &graphics(7, &commands)).unwrap();
+    decoder.target(&graphics(7, &commands)).unwrap();
     assert_eq!(decoder.skipped(), count(Part::Excessive, 3));
     assert_drawn(&decoder, 0x0011_2233);
 }
@@ -333,17 +340,17 @@ fn commands_that_write_too_much_are_left_out() {
 #[test]
 fn messages_are_put_together_and_bounded() {
     let mut decoder = decoder();
-    feed(&mut decoder, &create_graphics(7)).unwrap();
-    feed(&mut decoder, &graphics(7, &pipeline())).unwrap();
+    decoder.target(&create_graphics(7)).unwrap();
+    decoder.target(&graphics(7, &pipeline())).unwrap();
     let message = graphics_message(&frame(0x0000_00bb));
     let (head, tail) = message.split_at(20);
     let first = DataFirstPdu::new(7, message.len().try_into().unwrap(), head.to_vec());
     let mut wire = dynamic(&DrdynvcServerPdu::Data(DrdynvcDataPdu::DataFirst(first)));
     wire.extend(dynamic(&DrdynvcServerPdu::Data(DrdynvcDataPdu::Data(DataPdu::new(7, tail.to_vec())))));
-    feed(&mut decoder, &wire).unwrap();
+    decoder.target(&wire).unwrap();
     assert_drawn(&decoder, 0x0000_00bb);
     assert_eq!(decoder.skipped(), []);
     let endless = DataFirstPdu::new(7, u32::MAX, vec![0; 9]);
-    feed(&mut decoder, &dynamic(&DrdynvcServerPdu::Data(DrdynvcDataPdu::DataFirst(endless)))).unwrap();
+    decoder.target(&dynamic(&DrdynvcServerPdu::Data(DrdynvcDataPdu::DataFirst(endless)))).unwrap();
     assert_eq!(decoder.skipped(), count(Part::TooLong, 1));
 }

@@ -1,34 +1,33 @@
 //! What stock servers sent to a stock client: the last picture is what the client showed.
 
-use passerelle_desktop::{Rect, Size};
-use passerelle_rdp::decoder::{Decoder, Pointer};
+use passerelle_desktop::{Decoder as _, Pointer, Rect, Size};
+use passerelle_rdp::decoder::RdpDecoder;
 
-use crate::harness::{Fixture, picture};
+use crate::harness::{Fixture, begun, picture};
 
 /// Draws a fixture, fed in pieces of `piece` bytes, and compares it with the screenshot: no channel of a pixel
 /// differs by more than `most`.
-fn check(name: &str, piece: usize, most: u8) -> Decoder {
+fn check(name: &str, piece: usize, most: u8) -> RdpDecoder {
     let fixture = Fixture::read(name);
-    let mut decoder = Decoder::new(&fixture.start).unwrap();
+    let mut decoder = begun(&fixture.start);
     let mut followed = Vec::new();
     let mut size = Size { width: 0, height: 0 };
     for bytes in fixture.wire.chunks(piece) {
-        decoder
-            .feed(bytes, &mut |framebuffer, damage| {
-                if size != framebuffer.size() {
-                    size = framebuffer.size();
-                    assert_eq!(damage.rects(), [Rect::of(size)], "a new desktop is all damage");
-                    followed = vec![0; size.pixels()];
-                }
-                // A viewer that draws nothing but the damage sees the same.
-                for rect in damage.rects() {
-                    for (y, row) in (usize::from(rect.y)..).zip(framebuffer.rows(*rect)) {
-                        let at = y * usize::from(size.width) + usize::from(rect.x);
-                        followed[at..at + row.len()].copy_from_slice(row);
-                    }
-                }
-            })
-            .unwrap();
+        decoder.target(bytes).unwrap();
+        let damage = decoder.take_damage();
+        let framebuffer = decoder.framebuffer();
+        if size != framebuffer.size() {
+            size = framebuffer.size();
+            assert_eq!(damage.rects(), [Rect::of(size)], "a new desktop is all damage");
+            followed = vec![0; size.pixels()];
+        }
+        // A viewer that draws nothing but the damage sees the same.
+        for rect in damage.rects() {
+            for (y, row) in (usize::from(rect.y)..).zip(framebuffer.rows(*rect)) {
+                let at = y * usize::from(size.width) + usize::from(rect.x);
+                followed[at..at + row.len()].copy_from_slice(row);
+            }
+        }
     }
     let drawn = picture(&decoder);
     assert_eq!(decoder.framebuffer().size(), fixture.size);
@@ -94,11 +93,13 @@ fn h264_in_the_graphics_pipeline() {
 #[cfg(not(feature = "openh264"))]
 #[test]
 fn without_its_decoder_h264_is_counted() {
-    use passerelle_rdp::decoder::{Part, Skipped};
+    use std::borrow::Cow;
+
+    use passerelle_rdp::decoder::Part;
 
     let fixture = Fixture::read("graphics-avc420");
-    let mut decoder = Decoder::new(&fixture.start).unwrap();
-    decoder.feed(&fixture.wire, &mut |_, _| {}).unwrap();
-    let [Skipped { part: Part::H264, count }] = decoder.skipped() else { panic!("{:?}", decoder.skipped()) };
-    assert!(*count > 5, "{count}");
+    let mut decoder = begun(&fixture.start);
+    decoder.target(&fixture.wire).unwrap();
+    let [skipped] = decoder.skipped() else { panic!("{:?}", decoder.skipped()) };
+    assert!(skipped.what == Cow::from(Part::H264) && skipped.count > 5, "{skipped:?}");
 }

@@ -1,8 +1,7 @@
 //! The picture that a recording shows.
 
-use passerelle_desktop::Rect;
-use passerelle_rdp::Start;
-use passerelle_rdp::decoder::Decoder;
+use passerelle_desktop::{Decoder as _, Rect};
+use passerelle_rdp::decoder::RdpDecoder;
 use serde_json::Value;
 
 use crate::harness::Outcome;
@@ -16,11 +15,10 @@ pub(super) fn draw(gateway: &Gateway, recording: &str) -> Outcome<(Picture, Stri
     let start = serde_json::Deserializer::from_slice(&state).into_iter::<Value>().next();
     let start = start.ok_or("the recording does not say what it starts from")?;
     let start = start.map_err(|error| format!("what the recording starts from: {error}"))?;
-    let start = Start::decode(start.to_string().as_bytes()).map_err(|error| error.to_string())?;
-
-    let mut decoder = Decoder::new(&start).map_err(|error| error.to_string())?;
+    let mut decoder = RdpDecoder::new();
+    decoder.state(start.to_string().as_bytes()).map_err(|error| error.to_string())?;
     let wire = gateway.recorded(recording, "target")?;
-    decoder.feed(&wire, &mut |_, _| {}).map_err(|error| error.to_string())?;
+    decoder.target(&wire).map_err(|error| error.to_string())?;
 
     let framebuffer = decoder.framebuffer();
     let size = framebuffer.size();

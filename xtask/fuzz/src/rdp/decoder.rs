@@ -1,8 +1,8 @@
 //! What draws recordings.
 
-use passerelle_desktop::{Framebuffer, Rect};
+use passerelle_desktop::{DecodeError, Decoder as _, Pointer, Rect, Skipped};
 use passerelle_rdp::Start;
-use passerelle_rdp::decoder::{DecodeError, Decoder, Pointer, Skipped};
+use passerelle_rdp::decoder::RdpDecoder;
 
 use super::turns;
 
@@ -41,16 +41,16 @@ struct Drawn {
 
 impl Drawn {
     fn of(wire: &[u8], piece: usize) -> Self {
-        let mut decoder = Decoder::new(&start()).expect("a known version");
-        let mut changed = |framebuffer: &Framebuffer, damage: passerelle_desktop::Damage| {
-            let size = framebuffer.size();
-            let within = |rect: &Rect| {
-                u32::from(rect.x) + u32::from(rect.width) <= size.width.into()
-                    && u32::from(rect.y) + u32::from(rect.height) <= size.height.into()
-            };
-            assert!(!damage.is_empty() && damage.rects().iter().all(within), "{damage:?} of {size:?}");
-        };
-        let result = wire.chunks(piece).try_for_each(|piece| decoder.feed(piece, &mut changed));
+        let mut decoder = RdpDecoder::new();
+        decoder.state(&start().encode()).expect("a known version");
+        let result = wire.chunks(piece).try_for_each(|piece| {
+            let result = decoder.target(piece);
+            let all = Rect::of(decoder.framebuffer().size());
+            let damage = decoder.take_damage();
+            let within = |rect: &Rect| rect.intersection(all) == Some(*rect);
+            assert!(damage.rects().iter().all(within), "{damage:?} of {all:?}");
+            result
+        });
         let framebuffer = decoder.framebuffer();
         let size = framebuffer.size();
         Self {
