@@ -40,7 +40,7 @@ pub(crate) fn paste_files(display: &str) -> Option<Vec<String>> {
 fn paste_as(display: &str, form: &str) -> Option<String> {
     // An owner that does not answer would keep xclip waiting.
     let mut command = Command::new("timeout");
-    command.args(["3", "xclip", "-display", display, "-selection", "clipboard", "-out", "-target", form]);
+    command.args(["10", "xclip", "-display", display, "-selection", "clipboard", "-out", "-target", form]);
     let output = command.output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()
 }

@@ -17,7 +17,7 @@ use crate::harness::process::Process;
 use crate::harness::wait::wait_for;
 
 /// How long something may take that takes no time when the machine has nothing else to do.
-pub(crate) const SOON: Duration = Duration::from_secs(15);
+pub(crate) const SOON: Duration = Duration::from_secs(40);
 
 /// What the technician alice may do unless a test says otherwise.
 const PERMISSIONS: &str = "view, pointer, keyboard, clipboard.to_target, clipboard.from_target, resize";
