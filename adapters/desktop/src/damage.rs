@@ -27,23 +27,32 @@ impl Damage {
         &self.rects
     }
 
-    /// Adds a rectangle. Rectangles that overlap become the one that holds both, so the region may grow
+    /// Adds a rectangle. Rectangles that overlap, or fill one together, become that one, so the region may grow
     /// beyond what was added, never lose a pixel of it.
     pub fn add(&mut self, rect: Rect) {
         if rect.is_empty() {
             return;
         }
         let mut merged = rect;
-        while let Some(index) = self.rects.iter().position(|held| held.intersection(merged).is_some()) {
+        loop {
+            let together = self.rects.iter().position(|held| {
+                held.intersection(merged).is_some()
+                    || held.hull(merged).pixels() == held.pixels() + merged.pixels()
+            });
+            let Some(index) = together.or_else(|| self.nearest(merged)) else { break };
             merged = merged.hull(self.rects.swap_remove(index));
         }
+        self.rects.push(merged);
+    }
+
+    /// With which rectangle `rect` has to be put together when there is no place for it, so that few pixels are added.
+    fn nearest(&self, rect: Rect) -> Option<usize> {
         if self.rects.len() < MAX_RECTS {
-            self.rects.push(merged);
-        } else {
-            let everything = self.rects.iter().copied().fold(merged, Rect::hull);
-            self.rects.clear();
-            self.rects.push(everything);
+            return None;
         }
+        let added = |held: &Rect| held.hull(rect).pixels().saturating_sub(held.pixels());
+        let (index, _) = self.rects.iter().enumerate().min_by_key(|(_, held)| added(held))?;
+        Some(index)
     }
 
     /// Adds all of `other`.
@@ -107,6 +116,26 @@ mod tests {
         assert_eq!(damage.rects().len(), 2);
         damage.add(rect(5, 5, 20, 2));
         assert_eq!(damage.rects(), [rect(0, 0, 30, 10)]);
+    }
+
+    #[test]
+    fn tiles_become_the_area_that_they_fill() {
+        let mut damage = Damage::new();
+        for tile in 0..60 {
+            damage.add(rect(100 + tile % 10 * 16, 200 + tile / 10 * 16, 16, 16));
+        }
+        assert_eq!(damage.rects(), [rect(100, 200, 160, 96)]);
+    }
+
+    #[test]
+    fn without_a_place_the_nearest_takes_it() {
+        let mut damage = Damage::new();
+        for column in 0..32 {
+            damage.add(rect(column * 100, 0, 10, 10));
+        }
+        damage.add(rect(3115, 0, 5, 10));
+        assert_eq!(damage.rects().len(), 32);
+        assert!(damage.rects().contains(&rect(3100, 0, 20, 10)), "{damage:?}");
     }
 
     #[test]

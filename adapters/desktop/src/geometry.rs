@@ -17,7 +17,7 @@ impl Size {
 }
 
 /// A rectangle: the columns `x..x + width` of the rows `y..y + height`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rect {
     /// Leftmost column.
     pub x: u16,

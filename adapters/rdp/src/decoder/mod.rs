@@ -41,7 +41,7 @@ use session::Session;
 /// Draws a recorded session. Its first `state` entry is [`Start`]; there the picture is black and has the size that
 /// the viewer asked for, or one pixel where no desktop can have that, until the target says which size it has.
 ///
-/// Holds the picture twice, the surfaces and the cache of the graphics pipeline (at most 256 MiB), and one
+/// Holds the picture three times, the surfaces and the cache of the graphics pipeline (at most 256 MiB), and one
 /// unfinished message of at most 64 MiB on each way; the picture has at most
 /// [`Framebuffer::MAX_PIXELS`] pixels.
 #[derive(Default)]

@@ -31,6 +31,8 @@ pub(super) struct Screen {
     processor: Processor,
     /// The picture as everybody else needs it.
     framebuffer: Framebuffer,
+    /// What is on its way from one to the other.
+    converted: Vec<u32>,
     pointer: Pointer,
     position: Option<(u16, u16)>,
     active: bool,
@@ -46,6 +48,7 @@ impl Screen {
             image: DecodedImage::new(PixelFormat::RgbA32, size.width, size.height),
             processor: processor(),
             framebuffer,
+            converted: Vec::new(),
             pointer: Pointer::Default,
             position: None,
             active: false,
@@ -251,12 +254,15 @@ impl Screen {
         let stride = self.image.stride();
         let (left, top) = (usize::from(region.left) * 4, usize::from(region.top));
         let data = self.image.data();
-        let pixels = (top..top + usize::from(height)).flat_map(|row| {
+        self.converted.clear();
+        for row in top..top + usize::from(height) {
             let start = row * stride + left;
             let row = data.get(start..start + usize::from(width) * 4).unwrap_or_default();
-            row.as_chunks::<4>().0.iter().map(|[r, g, b, _]| u32::from_be_bytes([0, *r, *g, *b]))
-        });
-        self.framebuffer.write(Rect { x: region.left, y: region.top, width, height }, pixels);
+            let pixels =
+                row.as_chunks::<4>().0.iter().map(|[r, g, b, _]| u32::from_be_bytes([0, *r, *g, *b]));
+            self.converted.extend(pixels);
+        }
+        self.framebuffer.blit(Rect { x: region.left, y: region.top, width, height }, &self.converted);
     }
 
     pub(super) fn take_damage(&mut self) -> Damage {
