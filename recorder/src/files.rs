@@ -35,9 +35,10 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     path.parent().map_or(Ok(()), sync_dir)
 }
 
-/// As [`replace`], for what can be made again after a power cut.
-pub(crate) fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
-    let (_, temporary) = write_beside(path, content)?;
+/// As [`replace`], but after a power cut the file before it may be there again, as a whole.
+pub(crate) fn replace_soon(path: &Path, content: &[u8]) -> io::Result<()> {
+    let (file, temporary) = write_beside(path, content)?;
+    file.sync_data()?;
     std::fs::rename(temporary, path)
 }
 

@@ -148,6 +148,8 @@ kinds! {
     WebhookDisabled = "webhook.disabled",
     /// The log's last line was not whole at the start and was put aside.
     AuditRecovered = "audit.recovered",
+    /// At the start, the log was not the one that its last checkpoint was made of.
+    AuditMismatch = "audit.mismatch",
     /// Events were lost while the log could not be written.
     AuditGap = "audit.gap",
 }

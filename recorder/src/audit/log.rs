@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::open::survey;
 use super::writer::{LogWriter, Queue};
-use super::{AuditEvent, AuditKind};
+use super::{AuditEvent, AuditKind, Outcome};
 use crate::{Clock, SigningKey, files};
 
 /// The audit log could not be opened.
@@ -112,7 +112,7 @@ impl AuditLog {
         files::create_dirs(directory).map_err(own)?;
         let lock = files::lock(&directory.join(".audit.lock")).map_err(own)?;
         let lock = lock.ok_or_else(|| AuditOpenError::InUse(directory.to_owned()))?;
-        let found = survey(directory).map_err(io)?;
+        let found = survey(directory, &signer.public_key()).map_err(io)?;
         let writer = LogWriter::open(directory.to_owned(), &found, max_file, signer, clock).map_err(io)?;
         let queue = Arc::new(Queue::default());
         if let Some((path, bytes)) = &found.torn {
@@ -121,6 +121,16 @@ impl AuditLog {
                 AuditEvent::new(AuditKind::AuditRecovered)
                     .message(format!("the last line was not whole; its {bytes} bytes are in {file}"))
                     .detail("bytes", *bytes)
+                    .detail("file", file),
+            );
+        }
+        if let Some((path, wrong)) = &found.mismatch {
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            tracing::error!(path = %path.display(), "{wrong}");
+            queue.note(
+                AuditEvent::new(AuditKind::AuditMismatch)
+                    .outcome(Outcome::Failed)
+                    .message(wrong)
                     .detail("file", file),
             );
         }

@@ -114,7 +114,8 @@ fn signed_text<'a>(note: &'a str, name: &str, key: &PublicKey) -> Result<&'a str
         return Err(NoteError::Malformed("its last line is not whole"));
     }
     let mut others = None;
-    for line in signatures.lines() {
+    // Not `lines`, which takes the end of a line in two forms.
+    for line in signatures.split_terminator('\n') {
         let signature = line.strip_prefix(DASH).and_then(|line| line.split_once(' '));
         let (signer, signature) = signature.ok_or(NoteError::Malformed("a signature has another form"))?;
         let signature = BASE64
@@ -147,6 +148,8 @@ mod tests {
         let key = SigningKey::from_seed(&[3; 32]).unwrap();
         let note = head(&key).sign(&key);
         assert_eq!(TreeHead::verify(&note, &key.public_key()), Ok(head(&key)));
+        let returns = note.strip_suffix('\n').unwrap().to_owned() + "\r\n";
+        assert!(TreeHead::verify(&returns, &key.public_key()).is_err());
         let witness = format!("{note}{DASH}witness.example dGVzdHRlc3Q=\n");
         assert_eq!(TreeHead::verify(&witness, &key.public_key()), Ok(head(&key)));
         assert!(verifier_key(&key.public_key()).starts_with(&format!("{}+", head(&key).origin)));

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use super::chain::{EventLine, Line, LineHash, hash};
 use super::files::{Lines, NextLine, numbers, path};
 use super::merkle::{Tree, leaf};
+use super::proof::{checkpoint_file, own_checkpoint};
 use super::{AuditKind, UnfinishedSession};
+use crate::PublicKey;
 use crate::files::{sync_dir, write_new};
 
 /// The state of a log at its end.
@@ -31,10 +33,16 @@ pub(crate) struct Found {
     pub(crate) interrupted_at: Option<String>,
     /// Where a torn last line was put, and its length.
     pub(crate) torn: Option<(PathBuf, u64)>,
+    /// Where a checkpoint was put that is not of this log, and what is wrong with it.
+    pub(crate) mismatch: Option<(PathBuf, String)>,
 }
 
-/// Reads the log in `dir` and puts a torn last line aside. An error names its file.
-pub(crate) fn survey(dir: &Path) -> Result<Found, (PathBuf, io::Error)> {
+/// Reads the log in `dir` and puts aside a torn last line and a checkpoint that is not of it: `signer` signs those that
+/// are. An error names its file.
+pub(crate) fn survey(dir: &Path, signer: &PublicKey) -> Result<Found, (PathBuf, io::Error)> {
+    let checkpoint = own_checkpoint(dir, signer).map_err(|error| (checkpoint_file(dir), error))?;
+    let covered = checkpoint.as_ref().ok().and_then(Option::as_ref);
+    let mut root = None;
     let mut found = Found::default();
     let mut sessions = BTreeMap::new();
     let mut running = false;
@@ -56,6 +64,9 @@ pub(crate) fn survey(dir: &Path) -> Result<Found, (PathBuf, io::Error)> {
             }
             found.last = hash(&line);
             found.tree.push(leaf(&line));
+            if covered.is_some_and(|head| head.size == found.tree.size()) {
+                root = Some(found.tree.root());
+            }
             match Line::parse(&line) {
                 Ok(Line::Event(event)) => {
                     found.seq = event.seq;
@@ -84,7 +95,38 @@ pub(crate) fn survey(dir: &Path) -> Result<Found, (PathBuf, io::Error)> {
     found.unfinished = sessions.into_values().collect();
     found.unfinished.sort_by(|a, b| a.started.cmp(&b.started));
     found.interrupted_at = running.then_some(last_time);
+    let wrong = match &checkpoint {
+        Ok(Some(head)) if head.size > found.tree.size() => Some(format!(
+            "the end of the log is missing: it has {} lines, and its last checkpoint covers {}",
+            found.tree.size(),
+            head.size
+        )),
+        Ok(Some(head)) if root != Some(head.root) => {
+            Some(format!("the log's first {} lines are not those that its last checkpoint covers", head.size))
+        }
+        Ok(_) => None,
+        Err(what) => Some(format!("the log's last checkpoint was changed: {what}")),
+    };
+    if let Some(wrong) = wrong {
+        let file = checkpoint_file(dir);
+        let aside = put_checkpoint_aside(&file, found.seq).map_err(|error| (file, error))?;
+        found.mismatch = Some((aside, wrong));
+    }
     Ok(found)
+}
+
+/// Keeps a checkpoint that is not of this log, which has `seq` lines: the next one would replace it.
+fn put_checkpoint_aside(file: &Path, seq: u64) -> io::Result<PathBuf> {
+    for more in 0u32.. {
+        let number = if more == 0 { String::new() } else { format!("-{more}") };
+        let aside = file.with_extension(format!("mismatch-{seq}{number}"));
+        if !aside.exists() {
+            std::fs::rename(file, &aside)?;
+            file.parent().map_or(Ok(()), sync_dir)?;
+            return Ok(aside);
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 fn follow(sessions: &mut BTreeMap<String, UnfinishedSession>, line: EventLine) {

@@ -165,6 +165,20 @@ pub fn read_checkpoint(path: &Path, signer: &PublicKey) -> Result<(String, TreeH
     Ok((note, head))
 }
 
+/// The checkpoint beside the log in `dir`, if there is one. The inner error says why it is not one of `signer`'s.
+pub(crate) fn own_checkpoint(dir: &Path, signer: &PublicKey) -> io::Result<Result<Option<TreeHead>, String>> {
+    match last_checkpoint(dir, signer) {
+        Ok((_, head)) => Ok(Ok(Some(head))),
+        Err(ProofError::Read { error, .. }) => match error.kind() {
+            io::ErrorKind::NotFound => Ok(Ok(None)),
+            io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge => Ok(Err(error.to_string())),
+            _ => Err(error),
+        },
+        Err(ProofError::Checkpoint(error)) => Ok(Err(error.to_string())),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
 fn last_checkpoint(dir: &Path, signer: &PublicKey) -> Result<(String, TreeHead), ProofError> {
     read_checkpoint(&checkpoint_file(dir), signer)
 }

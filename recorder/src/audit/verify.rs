@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::chain::{Line, LineHash, hash};
 use super::files::{Lines, NextLine, numbers, path};
+use super::merkle::{Tree, TreeHash, leaf};
+use super::proof::own_checkpoint;
 use crate::PublicKey;
 
 /// What a verification of the audit log found.
@@ -27,6 +29,8 @@ pub struct AuditVerification {
     pub unsigned: u64,
     /// Time of the last line that a signature covers, RFC 3339.
     pub signed_until: Option<String>,
+    /// How many lines the `audit.checkpoint` beside the log covers; `None` when there is none.
+    pub checkpoint: Option<u64>,
 }
 
 /// The answer of a verification.
@@ -56,20 +60,38 @@ pub enum AuditVerdict {
         /// Its number.
         file: u32,
     },
+    /// The `audit.checkpoint` beside the log covers more lines than there are: the end of the log was removed.
+    CutOff {
+        /// The lines that there are.
+        lines: u64,
+        /// The lines that there were.
+        covered: u64,
+    },
+    /// The `audit.checkpoint` beside the log is not of this log.
+    Checkpoint {
+        /// What is wrong with it.
+        what: String,
+    },
 }
 
-/// Verifies the log in `dir` against the key that signs it. Reads all of it, in constant memory.
+/// Verifies the log in `dir` against the key that signs it, and the `audit.checkpoint` beside it, which may be older
+/// than the log's last lines or missing. Reads all of it, in constant memory.
 ///
-/// A log that was cut off at its end verifies: what proves that lines are missing is a later signature,
-/// or a copy kept elsewhere.
+/// A log that was cut off at its end together with that file verifies: what proves that lines are missing is a copy of
+/// a checkpoint that was kept elsewhere ([`holds`](super::holds())).
 ///
 /// # Errors
 /// A file cannot be read.
 pub fn verify(dir: &Path, signer: &PublicKey) -> io::Result<AuditVerification> {
+    // Before the log, so that a running gateway cannot write one of lines that were not looked at.
+    let head = own_checkpoint(dir, signer)?;
     let mut check = Check {
         signer,
         seq: 0,
         last: [0; 32],
+        tree: Tree::default(),
+        covered: head.as_ref().ok().and_then(Option::as_ref).map(|head| (head.size, head.root)),
+        matches: true,
         found: AuditVerification {
             verdict: AuditVerdict::Intact,
             files: 0,
@@ -77,8 +99,11 @@ pub fn verify(dir: &Path, signer: &PublicKey) -> io::Result<AuditVerification> {
             checkpoints: 0,
             unsigned: 0,
             signed_until: None,
+            checkpoint: None,
         },
     };
+    check.found.checkpoint = check.covered.map(|(size, _)| size);
+    check.compare();
     let numbers = numbers(dir)?;
     for (index, number) in (1..).zip(&numbers) {
         let last = numbers.len() as u64 == u64::from(index);
@@ -92,6 +117,9 @@ pub fn verify(dir: &Path, signer: &PublicKey) -> io::Result<AuditVerification> {
             break;
         }
     }
+    if let Some(verdict) = check.checkpoint(head.err()) {
+        check.found.verdict = verdict;
+    }
     Ok(check.found)
 }
 
@@ -99,6 +127,11 @@ struct Check<'a> {
     signer: &'a PublicKey,
     seq: u64,
     last: LineHash,
+    tree: Tree,
+    /// What the checkpoint beside the log covers, and its root.
+    covered: Option<(u64, TreeHash)>,
+    /// Whether the lines that it covers have that root.
+    matches: bool,
     found: AuditVerification,
 }
 
@@ -152,7 +185,35 @@ impl Check<'_> {
         }
         self.seq += 1;
         self.last = hash(line);
+        self.tree.push(leaf(line));
+        self.compare();
         Ok(())
+    }
+
+    /// Compares the lines so far with the checkpoint if it is of so many.
+    fn compare(&mut self) {
+        if let Some((size, root)) = self.covered
+            && size == self.tree.size()
+        {
+            self.matches = root == self.tree.root();
+        }
+    }
+
+    /// What the checkpoint beside the log says against it; what the lines themselves say goes before.
+    fn checkpoint(&self, malformed: Option<String>) -> Option<AuditVerdict> {
+        if !self.found.is_intact() {
+            return None;
+        }
+        if let Some(what) = malformed {
+            return Some(AuditVerdict::Checkpoint { what });
+        }
+        let (covered, _) = self.covered?;
+        let lines = self.tree.size();
+        if lines < covered {
+            return Some(AuditVerdict::CutOff { lines, covered });
+        }
+        let what = format!("it is not of the log's first {covered} lines");
+        (!self.matches).then_some(AuditVerdict::Checkpoint { what })
     }
 }
 
@@ -169,6 +230,11 @@ impl fmt::Display for AuditVerification {
                 write!(f, "tampered with at line {line} of file {file}: {what}")?;
             }
             AuditVerdict::FileMissing { file } => write!(f, "file {file} is missing")?,
+            AuditVerdict::CutOff { lines, covered } => write!(
+                f,
+                "the end is missing: there are {lines} lines, and audit.checkpoint beside them covers {covered}"
+            )?,
+            AuditVerdict::Checkpoint { what } => write!(f, "audit.checkpoint is not of this log: {what}")?,
         }
         match &self.signed_until {
             Some(time) => write!(f, "; signed until {time}")?,

@@ -302,7 +302,7 @@ impl LogWriter {
             root: self.tree.root(),
         };
         let file = checkpoint_file(&self.dir);
-        if let Err(error) = files::replace_unsynced(&file, head.sign(&self.signer).as_bytes()) {
+        if let Err(error) = files::replace_soon(&file, head.sign(&self.signer).as_bytes()) {
             tracing::warn!(path = %file.display(), %error, "cannot write the checkpoint of the audit log");
         }
     }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use passerelle_recorder::audit::{
-    AuditEvent, AuditKind, AuditLog, NoteError, Proof, ProofError, checkpoint_file, holds, read_checkpoint,
-    verify,
+    AuditEvent, AuditKind, AuditLog, AuditVerdict, NoteError, Proof, ProofError, checkpoint_file, holds,
+    read_checkpoint, tail, verify,
 };
 use passerelle_recorder::{PublicKey, SigningKey};
 
@@ -134,4 +134,98 @@ fn what_is_no_proof_is_told_so() {
     let hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n".repeat(65);
     let text = format!("c2sp.org/tlog-proof@v1\nextra \nindex 1\n{hash}\nx");
     assert!(text.parse::<Proof>().unwrap_err().to_string().ends_with("too many hashes"));
+}
+
+/// The log's own checkpoint file is looked at whenever the log is.
+#[test]
+fn the_checkpoint_beside_a_log_is_verified_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = checkpoint_file(dir.path());
+    log(dir.path(), 3);
+    let older = std::fs::read(&file).unwrap();
+    log(dir.path(), 20);
+    let newest = std::fs::read_to_string(&file).unwrap();
+    let verdict = |content: Option<&[u8]>| {
+        match content {
+            Some(content) => std::fs::write(&file, content).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+        verify(dir.path(), &key()).unwrap()
+    };
+    let count = lines(dir.path());
+    let verified = verdict(Some(newest.as_bytes()));
+    assert_eq!((verified.verdict, verified.checkpoint), (AuditVerdict::Intact, Some(count)));
+    let verified = verdict(Some(&older));
+    assert_eq!((verified.verdict, verified.checkpoint), (AuditVerdict::Intact, Some(4)));
+    let verified = verdict(None);
+    assert_eq!((verified.verdict, verified.checkpoint), (AuditVerdict::Intact, None));
+
+    let other = tempfile::tempdir().unwrap();
+    log(other.path(), 4);
+    let foreign = std::fs::read(checkpoint_file(other.path())).unwrap();
+    let stranger = AuditLog::open(other.path(), signer(1), Arc::new(SetClock::default())).unwrap();
+    block_on(stranger.append(AuditEvent::new(AuditKind::GatewayStarted))).unwrap();
+    block_on(stranger.close()).unwrap();
+    let strangers = std::fs::read(checkpoint_file(other.path())).unwrap();
+    let longer = [newest.as_bytes(), b"x"].concat();
+    let changed = newest.replacen(&format!("\n{count}\n"), "\n1\n", 1);
+    let cases: [(&[u8], &str); 6] = [
+        (b"", "it has no signature"),
+        (b"\xff\xfe", "it is no text"),
+        (&longer, "its last line is not whole"),
+        (changed.as_bytes(), "the key has not signed it"),
+        (&foreign, "it is not of the log's first 5 lines"),
+        (&strangers, "which this key does not sign"),
+    ];
+    for (content, why) in cases {
+        match verdict(Some(content)).verdict {
+            AuditVerdict::Checkpoint { what } => assert!(what.contains(why), "{what}"),
+            other => panic!("{why}: {other:?}"),
+        }
+    }
+}
+
+/// At any line, also one with a signature: the checkpoint beside the log covers more.
+#[test]
+fn a_cut_off_end_is_found_by_the_checkpoint_beside_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    log(dir.path(), 4);
+    let file = dir.path().join("audit-000001.jsonl");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let ends: Vec<usize> = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
+    let covered = ends.len() as u64;
+    for (lines, end) in (1..).zip(&ends[..ends.len() - 1]) {
+        std::fs::write(&file, &whole[..*end]).unwrap();
+        assert_eq!(verify(dir.path(), &key()).unwrap().verdict, AuditVerdict::CutOff { lines, covered });
+        std::fs::write(&file, &whole[..end + 3]).unwrap();
+        assert_eq!(verify(dir.path(), &key()).unwrap().verdict, AuditVerdict::CutOff { lines, covered });
+    }
+}
+
+/// The next checkpoint would replace the only one that tells.
+#[test]
+fn a_gateway_that_finds_its_log_cut_off_says_so_and_keeps_the_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    log(dir.path(), 4);
+    let file = dir.path().join("audit-000001.jsonl");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let end = whole.find('\n').unwrap() + 1;
+    let note = std::fs::read(checkpoint_file(dir.path())).unwrap();
+    for kept in ["audit.mismatch-1", "audit.mismatch-1-1"] {
+        std::fs::write(&file, &whole[..end]).unwrap();
+        std::fs::write(checkpoint_file(dir.path()), &note).unwrap();
+        log(dir.path(), 0);
+        assert_eq!(std::fs::read(dir.path().join(kept)).unwrap(), note);
+        let event = tail(dir.path(), 1).unwrap().remove(0).event;
+        assert_eq!((event.kind, event.detail["file"].as_str()), (AuditKind::AuditMismatch, Some(kept)));
+        assert_eq!(
+            event.message.unwrap(),
+            "the end of the log is missing: it has 1 lines, and its last checkpoint covers 5"
+        );
+        assert_eq!(verify(dir.path(), &key()).unwrap().verdict, AuditVerdict::Intact);
+    }
+    std::fs::write(checkpoint_file(dir.path()), "hello").unwrap();
+    log(dir.path(), 0);
+    let said = tail(dir.path(), 1).unwrap().remove(0).event.message.unwrap();
+    assert!(said.contains("the log's last checkpoint was changed"), "{said}");
 }

@@ -13,6 +13,9 @@ use passerelle_recorder::{
 /// The directory of a recording, and the file with the identity that opens it.
 const RECORDING: &str = "session";
 const IDENTITY: &str = "identity";
+/// The files of an audit log.
+const LOG: &str = "audit-000001.jsonl";
+const CHECKPOINT: &str = "audit.checkpoint";
 
 /// Time stands still.
 struct Stopped;
@@ -87,19 +90,10 @@ static LOGGED: LazyLock<Files> = LazyLock::new(|| {
     read(place.path())
 });
 
-/// What was done to the files.
-#[derive(PartialEq)]
-enum Change {
-    Nothing,
-    /// The last bytes of one are gone.
-    Cut,
-    Other,
-}
-
-/// Changes files as `data` says: which file, at what offset, by what value; or how much is cut off one.
-fn change(files: &mut Files, data: &[u8]) -> Change {
+/// Changes files as `data` says: which file, at what offset, by what value; or how much is cut off one. Tells whether
+/// they are other ones then.
+fn change(files: &mut Files, data: &[u8]) -> bool {
     let original = files.clone();
-    let mut cut = false;
     let mut edits = data;
     while let Some(([file, high, low, value], rest)) = edits.split_first_chunk() {
         edits = rest;
@@ -107,7 +101,6 @@ fn change(files: &mut Files, data: &[u8]) -> Change {
         let (_, content) = &mut files[usize::from(*file & 0x7f) % count];
         let offset = usize::from(u16::from_be_bytes([*high, *low])) % (content.len() + 1);
         if file & 0x80 != 0 {
-            cut |= offset < content.len();
             content.truncate(offset);
         } else if let Some(byte) = content.get_mut(offset) {
             *byte ^= value;
@@ -115,11 +108,7 @@ fn change(files: &mut Files, data: &[u8]) -> Change {
             content.push(*value);
         }
     }
-    match (*files == original, cut) {
-        (true, _) => Change::Nothing,
-        (false, true) => Change::Cut,
-        (false, false) => Change::Other,
-    }
+    *files != original
 }
 
 fn write(directory: &Path, files: &Files) {
@@ -132,13 +121,13 @@ fn write(directory: &Path, files: &Files) {
 pub(crate) fn recording(data: &[u8]) {
     let (files, identity) = &*RECORDED;
     let mut files = files.clone();
-    let change = change(&mut files, data);
+    let changed = change(&mut files, data);
     let place = tempfile::tempdir().expect("a directory");
     write(place.path(), &files);
 
     let verdict = verify(place.path(), &signer().public_key()).map(|verification| verification.verdict);
     let sealed = matches!(verdict, Ok(Verdict::Sealed { .. } | Verdict::Interrupted { .. }));
-    assert_eq!(sealed, change == Change::Nothing, "a changed recording: {verdict:?}");
+    assert_eq!(sealed, !changed, "a changed recording: {verdict:?}");
 
     let identity_file = place.path().join(IDENTITY);
     write_private(&identity_file, identity);
@@ -161,18 +150,29 @@ fn write_private(path: &Path, content: &str) {
     file.write_all(content.as_bytes()).expect("a writable file");
 }
 
-/// A log that was changed is not taken for an intact one, unless its end was cut off.
+/// A log that was changed or cut off, or whose last checkpoint beside it was changed, is not taken for an intact one.
+/// Cutting off all of the checkpoint stands for its removal; then nothing tells that the log ended later.
 pub(crate) fn audit(data: &[u8]) {
     let mut files = LOGGED.clone();
-    let change = change(&mut files, data);
+    let changed = change(&mut files, data);
+    let removed = content(&files, CHECKPOINT).is_empty();
+    if removed {
+        files.retain(|(name, _)| name != CHECKPOINT);
+    }
     let place = tempfile::tempdir().expect("a directory");
     write(place.path(), &files);
     let verification = audit::verify(place.path(), &signer().public_key()).expect("files that can be read");
     let intact = verification.verdict == AuditVerdict::Intact;
-    match change {
-        Change::Nothing => assert!(intact, "{verification:?}"),
-        Change::Other => assert!(!intact, "a changed log: {verification:?}"),
-        Change::Cut => {}
+    if removed {
+        let (written, left) = (content(&LOGGED, LOG), content(&files, LOG));
+        let whole = left.is_empty() || left.ends_with(b"\n");
+        assert_eq!(intact, whole && written.starts_with(left), "without a checkpoint: {verification:?}");
+    } else {
+        assert_eq!(intact, !changed, "a changed log: {verification:?}");
     }
     let _ = audit::tail(place.path(), 10);
+}
+
+fn content<'a>(files: &'a Files, name: &str) -> &'a [u8] {
+    files.iter().find(|(other, _)| other == name).map(|(_, content)| &content[..]).expect("the file")
 }
