@@ -216,3 +216,313 @@ fn headers_keys_and_signers_cannot_be_exchanged() {
     assert_eq!(verify(&a, &stranger).unwrap().verdict, Verdict::OtherSigner { signer });
     assert!(verify(&house.dir.path().join("nowhere"), &signer).is_err());
 }
+
+/// A way to change a recording: what it is called, what does it, what verification then says of it.
+type Row = (&'static str, fn(&Path, &Path), &'static str);
+
+/// Flips a bit of the byte `at` behind the start of the record `record` of a segment.
+fn flip(dir: &Path, number: usize, record: usize, at: usize) {
+    let path = segment(dir, number);
+    let mut records = records(&path);
+    records[record][at] ^= 1;
+    std::fs::write(path, records.concat()).unwrap();
+}
+
+/// The last record of a segment is a checkpoint: a head of 9 bytes, `mark u8 | wall_ms u64 | end_len u16 | end |
+/// signature`.
+fn flip_checkpoint(dir: &Path, number: usize, at: usize) {
+    let last = records(&segment(dir, number)).len() - 1;
+    flip(dir, number, last, 9 + at);
+}
+
+fn rearrange(dir: &Path, number: usize, change: fn(&mut Vec<Vec<u8>>)) {
+    let path = segment(dir, number);
+    let mut records = records(&path);
+    change(&mut records);
+    std::fs::write(path, records.concat()).unwrap();
+}
+
+fn cut(dir: &Path, number: usize, bytes: u64) {
+    let file = std::fs::OpenOptions::new().write(true).open(segment(dir, number)).unwrap();
+    let len = file.metadata().unwrap().len();
+    file.set_len(len - bytes).unwrap();
+}
+
+fn edit(path: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+/// Each class of bytes and each way to rearrange a recording of three segments, given with another such recording.
+/// How many records there are depends on the machine's load, so the sentences have `*` in the place of numbers.
+const MATRIX: &[Row] = &[
+    (
+        "payload",
+        |dir, _| flip(dir, 2, 0, 12),
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "payload's authentication tag",
+        |dir, _| {
+            let len = records(&segment(dir, 2))[0].len();
+            flip(dir, 2, 0, len - 1);
+        },
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    ("record's length, by one", |dir, _| flip(dir, 2, 0, 3), "tampered with * (segment 2): *"),
+    (
+        "record's length, by much",
+        |dir, _| flip(dir, 2, 0, 0),
+        "tampered with at record * (segment 2): a record's length field is *, which no record has",
+    ),
+    (
+        "record's class, to none",
+        |dir, _| {
+            rearrange(dir, 2, |records| records[0][4] = 0x7f);
+        },
+        "tampered with at record * (segment 2): a record's class field is 127, which means nothing",
+    ),
+    (
+        "record's class, to another",
+        |dir, _| {
+            rearrange(dir, 2, |records| records[0][4] ^= 0x80);
+        },
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "record's time",
+        |dir, _| flip(dir, 2, 0, 8),
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "checkpoint's mark",
+        |dir, _| flip_checkpoint(dir, 2, 0),
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "checkpoint's time of day",
+        |dir, _| flip_checkpoint(dir, 2, 8),
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "checkpoint's length of the reason",
+        |dir, _| flip_checkpoint(dir, 2, 10),
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "checkpoint's signature",
+        |dir, _| flip_checkpoint(dir, 2, 11),
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "checkpoint's time",
+        |dir, _| {
+            rearrange(dir, 2, |records| records.last_mut().unwrap()[8] ^= 1);
+        },
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "last checkpoint's reason",
+        |dir, _| flip_checkpoint(dir, 3, 12),
+        "tampered with * (segment 3): the signature does not cover what precedes it",
+    ),
+    (
+        "last checkpoint's signature",
+        |dir, _| {
+            rearrange(dir, 3, |records| *records.last_mut().unwrap().last_mut().unwrap() ^= 1);
+        },
+        "tampered with * (segment 3): the signature does not cover what precedes it",
+    ),
+    (
+        "two records swapped",
+        |dir, _| rearrange(dir, 2, |records| records.swap(0, 1)),
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "record doubled",
+        |dir, _| rearrange(dir, 2, |records| records.insert(0, records[0].clone())),
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "record removed",
+        |dir, _| rearrange(dir, 2, |records| _ = records.remove(0)),
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "checkpoint removed",
+        |dir, _| rearrange(dir, 2, |records| _ = records.pop()),
+        "tampered with * (segment 3): the signature does not cover what precedes it",
+    ),
+    (
+        "cut within the last record",
+        |dir, _| cut(dir, 3, 1),
+        "not sealed, intact up to *, ends within a record",
+    ),
+    (
+        "cut at the last record",
+        |dir, _| rearrange(dir, 3, |records| _ = records.pop()),
+        "not sealed, intact up to *",
+    ),
+    (
+        "cut within a segment before the last",
+        |dir, _| cut(dir, 2, 1),
+        "tampered with * (segment 2): it ends within a record although there is a later segment",
+    ),
+    (
+        "bytes behind the end",
+        |dir, _| {
+            let path = segment(dir, 3);
+            std::fs::write(&path, [std::fs::read(&path).unwrap(), vec![0]].concat()).unwrap();
+        },
+        "tampered with at record * (segment 3): there are bytes behind the end",
+    ),
+    (
+        "first segment removed",
+        |dir, _| std::fs::remove_file(segment(dir, 1)).unwrap(),
+        "segment 1 is missing",
+    ),
+    ("segment removed", |dir, _| std::fs::remove_file(segment(dir, 2)).unwrap(), "segment 2 is missing"),
+    (
+        "last segment removed",
+        |dir, _| std::fs::remove_file(segment(dir, 3)).unwrap(),
+        "not sealed, intact up to *",
+    ),
+    (
+        "segment emptied",
+        |dir, _| std::fs::write(segment(dir, 2), "").unwrap(),
+        "tampered with * (segment 3): the signature does not cover what precedes it",
+    ),
+    (
+        "segments swapped",
+        |dir, _| {
+            let (two, three) =
+                (std::fs::read(segment(dir, 2)).unwrap(), std::fs::read(segment(dir, 3)).unwrap());
+            std::fs::write(segment(dir, 2), three).unwrap();
+            std::fs::write(segment(dir, 3), two).unwrap();
+        },
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "segment doubled",
+        |dir, _| _ = std::fs::copy(segment(dir, 2), segment(dir, 4)).unwrap(),
+        "tampered with at record * (segment 4): there are records behind the end",
+    ),
+    (
+        "record of another recording",
+        |dir, other| {
+            let (path, theirs) = (segment(dir, 2), records(&segment(other, 2)));
+            let mut records = records(&path);
+            records[0].clone_from(&theirs[0]);
+            std::fs::write(path, records.concat()).unwrap();
+        },
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "segment of another recording",
+        |dir, other| {
+            std::fs::copy(segment(other, 2), segment(dir, 2)).unwrap();
+        },
+        "tampered with * (segment 2): the signature does not cover what precedes it",
+    ),
+    (
+        "end of another recording",
+        |dir, other| {
+            std::fs::copy(segment(other, 3), segment(dir, 3)).unwrap();
+        },
+        "tampered with * (segment 3): the signature does not cover what precedes it",
+    ),
+    (
+        "all segments of another recording",
+        |dir, other| {
+            for number in 1..=3 {
+                std::fs::copy(segment(other, number), segment(dir, number)).unwrap();
+            }
+        },
+        "tampered with at record 0 (segment 1): the signature does not cover what precedes it",
+    ),
+    (
+        "header's facts",
+        |dir, _| edit(&dir.join("header.json"), "\"technician\": \"a\"", "\"technician\": \"z\""),
+        "tampered with at record 0 (segment 1): the signature does not cover what precedes it",
+    ),
+    (
+        "header's name",
+        |dir, _| edit(&dir.join("header.json"), "\"id\": \"a\"", "\"id\": \"z\""),
+        "tampered with at record 0 (segment 1): the signature does not cover what precedes it",
+    ),
+    (
+        "header's form",
+        |dir, _| edit(&dir.join("header.json"), "{", "["),
+        "tampered with: *header.json is malformed: *",
+    ),
+    (
+        "header's version",
+        |dir, _| edit(&dir.join("header.json"), "\"version\": 1", "\"version\": 2"),
+        "tampered with: *header.json is malformed: version 2 is not known",
+    ),
+    (
+        "header removed",
+        |dir, _| std::fs::remove_file(dir.join("header.json")).unwrap(),
+        "tampered with: the header is missing",
+    ),
+    (
+        "header of another recording",
+        |dir, other| {
+            std::fs::copy(other.join("header.json"), dir.join("header.json")).unwrap();
+        },
+        "tampered with at record 0 (segment 1): the signature does not cover what precedes it",
+    ),
+    (
+        "a key's text",
+        |dir, _| edit(&dir.join("keys.json"), "BEGIN AGE", "BEGIN AGF"),
+        "tampered with: *keys.json is malformed: the screen key is not the one that the header names",
+    ),
+    (
+        "keys' form",
+        |dir, _| edit(&dir.join("keys.json"), "{", "["),
+        "tampered with: *keys.json is malformed: *",
+    ),
+    (
+        "keys removed",
+        |dir, _| std::fs::remove_file(dir.join("keys.json")).unwrap(),
+        "tampered with: cannot read *keys.json: *",
+    ),
+    (
+        "keys of another recording",
+        |dir, other| {
+            std::fs::copy(other.join("keys.json"), dir.join("keys.json")).unwrap();
+        },
+        "tampered with: *keys.json is malformed: the screen key is not the one that the header names",
+    ),
+];
+
+#[test]
+fn every_class_of_change_is_named() {
+    let house = House::new();
+    let (ours, other) = (sealed(&house, "a", 3), sealed(&house, "b", 3));
+    let copy = house.dir.path().join("copy");
+    for (name, change, sentence) in MATRIX {
+        let _ = std::fs::remove_dir_all(&copy);
+        copy_dir(&ours, &copy);
+        assert!(is_sealed(&house.verify_dir(&copy)));
+        change(&copy, &other);
+        let verdict = house.verify_dir(&copy).verdict;
+        assert!(
+            !matches!(verdict, Verdict::Sealed { .. } | Verdict::Interrupted { .. }),
+            "{name}: {verdict}"
+        );
+        assert!(says(&verdict.to_string(), sentence), "{name}: {verdict}\ninstead of: {sentence}");
+    }
+}
+
+/// Compares with a text in which `*` stands for anything.
+fn says(said: &str, wanted: &str) -> bool {
+    let mut parts = wanted.split('*');
+    let Some(mut rest) = parts.next().and_then(|start| said.strip_prefix(start)) else { return false };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.is_empty() || wanted.ends_with('*')
+}
