@@ -31,16 +31,16 @@ pub use resolver::{FileError, FragmentFile, Resolver, SystemResolver};
 pub use schema::schema;
 pub use sections::{
     AddressBackoff, Api, Approvals, Backoff, CertificatePolicy, Claims, ClipboardSizes, Config, Credentials,
-    Day, Effect, ForwardedHeader, GlobalBackoff, Hours, Issuer, KeySetFile, Keystrokes, Limits, Listen,
-    Lockout, Log, LogFormat, LogLevel, Protocol, ProxyProtocol, Rdp, RdpSecurity, Recording, RecordingPolicy,
-    RedisStore, Requirement, Roles, Rule, Scope, SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store,
-    Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Telemetry, TelemetryHeader,
-    Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc, WakeOnLan, Webhook,
+    Day, DiskSpace, Effect, ForwardedHeader, GlobalBackoff, Hours, Issuer, KeySetFile, Keystrokes, Limits,
+    Listen, Lockout, Log, LogFormat, LogLevel, Protocol, ProxyProtocol, Rdp, RdpSecurity, Recording,
+    RecordingPolicy, RedisStore, Requirement, Roles, Rule, Scope, SecondFactorClaim, ServiceAccount,
+    SigningAlgorithm, Store, Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Telemetry,
+    TelemetryHeader, Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc, WakeOnLan, Webhook,
 };
 pub use values::{
     AddressError, ByteSize, CertificateFile, DurationError, EventPattern, EventPatternError, Fingerprint,
-    FingerprintError, HostPort, HumanDuration, ListenAddresses, MacAddress, MacAddressError, Network,
-    NetworkError, Pattern, PatternError, Recipient, RecipientError, Secret, SizeError, StoreServers,
-    StoreUrl, StoreUrlError, Time, TimeError, TimeOfDay, TimeOfDayError, TokenHash, TokenHashError,
-    WebhookUrl, WebhookUrlError, ZoneError, ZoneName,
+    FingerprintError, FreeSpace, FreeSpaceError, HostPort, HumanDuration, ListenAddresses, MacAddress,
+    MacAddressError, Network, NetworkError, Pattern, PatternError, Recipient, RecipientError, Secret,
+    SizeError, StoreServers, StoreUrl, StoreUrlError, Time, TimeError, TimeOfDay, TimeOfDayError, TokenHash,
+    TokenHashError, WebhookUrl, WebhookUrlError, ZoneError, ZoneName,
 };

@@ -68,6 +68,7 @@ pub(crate) fn check_config(config: &Config, root: &Node, report: &mut Report) {
     }
     webhooks::check_secrets(&config.webhooks, root, report);
     durations(config, root, report);
+    disk_space(config, root, report);
     let sizes = &config.limits.clipboard;
     for (name, size) in [("to_target", sizes.to_target), ("from_target", sizes.from_target)] {
         if size > ClipboardSizes::MAX {
@@ -374,6 +375,15 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
     ];
     let mut bounds: Vec<_> =
         bounds.map(|(key, found, least, most)| (key.to_owned(), found, least, most)).into();
+    let century = HumanDuration::from_secs(100 * 365 * 24 * 60 * 60);
+    if let Some(retention) = config.recording.retention {
+        bounds.push(("recording.retention".to_owned(), retention, second, century));
+    }
+    for (index, rule) in config.rules.iter().enumerate() {
+        if let Some(retention) = rule.retention {
+            bounds.push((format!("rules[{index}].retention"), retention, second, century));
+        }
+    }
     for (index, issuer) in config.issuers.iter().enumerate() {
         bounds.push((format!("issuers[{index}].longest_life"), issuer.longest_life, second, day));
         let none = HumanDuration::from_secs(0);
@@ -411,6 +421,30 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
     if config.tickets.life > HumanDuration::from_secs(15 * 60) {
         let message = "is long for a ticket: what is written down or sniffed stays usable until then";
         report.warning(find(root, "tickets.life").at, "tickets.life", message);
+    }
+}
+
+/// Whoever ends recordings before they refuse new ones, or refuses them before warning, has mixed something up.
+fn disk_space(config: &Config, root: &Node, report: &mut Report) {
+    let disk = config.recording.disk;
+    for (key, more, less, message) in [
+        (
+            "recording.disk.warn",
+            Some(disk.refuse),
+            disk.warn,
+            "is less than `recording.disk.refuse`, so nobody is warned",
+        ),
+        (
+            "recording.disk.stop",
+            disk.stop,
+            Some(disk.refuse),
+            "is more than `recording.disk.refuse`, so recordings end that have just begun",
+        ),
+    ] {
+        let (Some(more), Some(less)) = (more, less) else { continue };
+        if more.exceeds(less) == Some(true) {
+            report.error(find(root, key).at, key, message);
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use crate::report::quoted;
 use crate::resolver::Resolver;
 use crate::sections::TargetSelector;
 use crate::values::{
-    ByteSize, EventPattern, Fingerprint, HostPort, HumanDuration, MacAddress, Network, Pattern, Recipient,
-    StoreUrl, Time, TimeOfDay, TokenHash, WebhookUrl, ZoneName, format, is_name,
+    ByteSize, EventPattern, Fingerprint, FreeSpace, HostPort, HumanDuration, MacAddress, Network, Pattern,
+    Recipient, StoreUrl, Time, TimeOfDay, TokenHash, WebhookUrl, ZoneName, format, is_name,
 };
 
 /// What became of a text.
@@ -30,6 +30,7 @@ pub(crate) fn read(text: &str, format: &str, base: &Path, resolver: &dyn Resolve
         format::ADDRESS => parsed::<HostPort>(text),
         format::DURATION => parsed::<HumanDuration>(text),
         format::SIZE => parsed::<ByteSize>(text),
+        format::FREE_SPACE => parsed::<FreeSpace>(text),
         format::EVENT_PATTERN => parsed::<EventPattern>(text),
         format::WEBHOOK_URL => unrepeated::<WebhookUrl>(text),
         format::FINGERPRINT => parsed::<Fingerprint>(text),
@@ -71,6 +72,8 @@ pub(crate) fn not_text(scalar: &str, format: &str) -> String {
         format::DURATION => HumanDuration::from_str(scalar)
             .map_or_else(|error| format!("{} {error}", quoted(scalar)), |_| "must be text".to_owned()),
         format::SIZE => ByteSize::from_str(scalar)
+            .map_or_else(|error| format!("{} {error}", quoted(scalar)), |_| "must be text".to_owned()),
+        format::FREE_SPACE => FreeSpace::from_str(scalar)
             .map_or_else(|error| format!("{} {error}", quoted(scalar)), |_| "must be text".to_owned()),
         format::LISTEN_ADDRESS => listen_sentence(scalar),
         format::SECRET => SECRET_FORMS.to_owned(),

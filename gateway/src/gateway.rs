@@ -101,6 +101,8 @@ pub(crate) struct Gateway {
     passwords: Passwords,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) recorder: Recorder,
+    /// Held by whoever holds, releases, erases or deletes recordings.
+    pub(crate) keeping: Mutex<()>,
     pub(crate) audit: AuditLog,
     pub(crate) registry: Arc<Registry>,
     pub(crate) room: WaitingRoom,
@@ -145,6 +147,10 @@ impl Gateway {
         }
         let recorder =
             Recorder::start(recorder_settings(&config), signer.clone(), clock, Arc::new(ambient::random))?;
+        if let Ok(space) = recorder.space() {
+            let [_, refuse, _] = config.recording.disk.marks(space.total);
+            recorder.set_min_free_bytes(refuse);
+        }
         let passwords = Passwords::new(std::thread::available_parallelism().map_or(1, NonZero::get));
         let target_seal = Seal::new(&pepper, "target");
         let kept = targets::kept(store.as_ref(), &target_seal).await?;
@@ -167,6 +173,7 @@ impl Gateway {
             passwords,
             store,
             recorder,
+            keeping: Mutex::default(),
             audit,
             registry: Arc::default(),
             node,
@@ -318,7 +325,8 @@ fn recorder_settings(config: &Config) -> RecorderSettings {
         directory: config.recordings_dir(),
         identity_file: recipients.is_empty().then(|| config.data_dir.join(data::IDENTITY)),
         recipients,
-        min_free_bytes: config.recording.min_free.bytes(),
+        // Set when it is known how large the disk is.
+        min_free_bytes: 0,
         writers: 0,
     }
 }

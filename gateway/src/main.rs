@@ -14,6 +14,7 @@ mod fragments;
 mod gateway;
 mod http_client;
 mod jwks;
+mod keeping;
 mod lifecycle;
 mod listener;
 mod logging;

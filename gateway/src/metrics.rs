@@ -110,6 +110,8 @@ pub(crate) struct Metrics {
     store: Gauge,
     recordings_sealed: Counter,
     recordings_failed: Counter,
+    recordings_deleted: Counter,
+    recordings_free: Gauge,
     recorder_waiting: Gauge,
     recorder_lag: Gauge<f64, AtomicU64>,
     operations: Family<Operation, Histogram, fn() -> Histogram>,
@@ -162,6 +164,8 @@ impl Metrics {
             store: Gauge::default(),
             recordings_sealed: Counter::default(),
             recordings_failed: Counter::default(),
+            recordings_deleted: Counter::default(),
+            recordings_free: Gauge::default(),
             recorder_waiting: Gauge::default(),
             recorder_lag: Gauge::default(),
             operations: Family::new_with_constructor(|| Histogram::new(STORE)),
@@ -209,6 +213,17 @@ impl Metrics {
             "recordings_failed",
             "Recordings that could not begin or go on",
             metrics.recordings_failed.clone(),
+        );
+        names.register(
+            "recordings_deleted",
+            "Recordings that were deleted, since their time was over",
+            metrics.recordings_deleted.clone(),
+        );
+        names.register_with_unit(
+            "recordings_free",
+            "Room for recordings on the disk",
+            Unit::Bytes,
+            metrics.recordings_free.clone(),
         );
         names.register_with_unit(
             "recorder_waiting",
@@ -260,6 +275,16 @@ impl Metrics {
     /// A recording could not begin.
     pub(crate) fn recording_failed(&self) {
         self.recordings_failed.inc();
+    }
+
+    /// A recording was deleted.
+    pub(crate) fn recording_deleted(&self) {
+        self.recordings_deleted.inc();
+    }
+
+    /// There is so much room for recordings.
+    pub(crate) fn recordings_free(&self, bytes: u64) {
+        self.recordings_free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Somebody tried to log in, by this method and with this outcome.

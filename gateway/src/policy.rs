@@ -218,7 +218,6 @@ pub(crate) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     compare("control", old.control_socket() == new.control_socket());
     compare("recording.directory", old.recordings_dir() == new.recordings_dir());
     compare("recording.recipients", old.recording.recipients == new.recording.recipients);
-    compare("recording.min_free", old.recording.min_free == new.recording.min_free);
     compare("log", old.log == new.log);
     compare("telemetry", old.telemetry == new.telemetry);
     keys

@@ -20,7 +20,7 @@ use crate::gateway::{Gateway, OpenError};
 use crate::lifecycle::{Order, Signals};
 use crate::logging::{Logging, TelemetryError};
 use crate::session::{self, CloseReason};
-use crate::{api, control, listener, store, targets, viewings, webhooks};
+use crate::{api, control, keeping, listener, store, targets, viewings, webhooks};
 
 /// How long sealing may take after the last session was told to end.
 const SEALING: Duration = Duration::from_secs(10);
@@ -139,6 +139,7 @@ impl Running {
         running.helpers.spawn(webhooks::follow(running.gateway.clone(), running.closed.clone()));
         let viewed = viewings::follow(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(viewed));
+        running.helpers.spawn(keeping::keep(running.gateway.clone(), running.closed.clone()));
         let leases = session::keep_leases(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(leases));
         Ok(running)

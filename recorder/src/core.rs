@@ -180,6 +180,14 @@ impl Core {
         Ok(())
     }
 
+    /// Fails the recording from outside, unless it is over.
+    pub(crate) fn stop(&self, error: RecordingFailed) {
+        let mut open = lock(&self.open);
+        if !open.closed {
+            self.fail(&mut open, error);
+        }
+    }
+
     /// A timer went off. `true`: the caller is the writer whose turn it is and must [`run`](Self::run).
     pub(crate) fn fire(&self, due: Due) -> bool {
         let mut open = lock(&self.open);

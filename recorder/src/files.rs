@@ -82,10 +82,20 @@ pub(crate) fn is_exposed(path: &Path) -> io::Result<bool> {
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 != 0)
 }
 
-/// Bytes that an unprivileged process may still write on the file system of `path`.
-pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
+/// How much room a file system has, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// What an unprivileged process may still write.
+    pub free: u64,
+    /// The size of the whole.
+    pub total: u64,
+}
+
+/// How much room the file system of `path` has.
+pub(crate) fn space(path: &Path) -> io::Result<Space> {
     let facts = rustix::fs::statvfs(path)?;
-    Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
+    let bytes = |blocks: u64| blocks.saturating_mul(facts.f_frsize);
+    Ok(Space { free: bytes(facts.f_bavail), total: bytes(facts.f_blocks) })
 }
 
 /// Whether the error says that the disk, the quota or the file size limit is exhausted.

@@ -11,6 +11,7 @@ use crate::Header;
 use crate::format::{Checkpoint, Content, HEAD, Head, Mark};
 use crate::header::read_header;
 use crate::recording::as_millis;
+use crate::remove::is_hidden;
 use crate::walk::{last_segment, segment_number};
 use crate::writer::segment_path;
 
@@ -55,6 +56,7 @@ pub fn list(directory: &Path) -> io::Result<Vec<Summary>> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         if entry.file_type()?.is_dir()
+            && !is_hidden(&entry.file_name().to_string_lossy())
             && let Ok(summary) = summary(&entry.path())
         {
             summaries.push(summary);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use zeroize::Zeroizing;
@@ -17,7 +18,8 @@ use crate::recover::recover_all;
 use crate::sink::{LocalDisk, SegmentSink};
 use crate::writer::{Tools, Writer};
 use crate::{
-    Class, Clock, Identity, IdentityError, Random, Recording, RecordingFailed, Recovered, SigningKey, files,
+    Class, Clock, Identity, IdentityError, Random, Recording, RecordingFailed, Recovered, SigningKey, Space,
+    files,
 };
 
 /// Where and for whom recordings are written.
@@ -112,7 +114,7 @@ pub struct Recorder {
 struct Shared {
     directory: PathBuf,
     recipients: Recipients,
-    min_free_bytes: u64,
+    min_free_bytes: AtomicU64,
     random: Random,
     pool: Arc<Pool>,
     /// Holds the directory's lock.
@@ -163,6 +165,7 @@ impl Recorder {
         };
         let pool = Arc::new(Pool::new(Tools { sink, signer, clock }));
         let threads = Threads::start(Arc::clone(&pool), writers).map_err(RecorderError::Thread)?;
+        let min_free_bytes = AtomicU64::new(min_free_bytes);
         let shared = Shared { directory, recipients, min_free_bytes, random, pool, _lock: lock };
         Ok(Self { shared: Arc::new(shared), threads: Arc::new(threads) })
     }
@@ -175,6 +178,25 @@ impl Recorder {
         recover_all(directory, &pool.tools, &|id| pool.is_active(id))
     }
 
+    /// How much room there is for recordings.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn space(&self) -> io::Result<Space> {
+        files::space(&self.shared.directory)
+    }
+
+    /// From now on a recording is refused when the disk has fewer free bytes.
+    pub fn set_min_free_bytes(&self, bytes: u64) {
+        self.shared.min_free_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the recording `id` is being written.
+    #[must_use]
+    pub fn is_active(&self, id: &str) -> bool {
+        self.shared.pool.is_active(id)
+    }
+
     /// Starts a recording in the directory `id`. Blocks for about a millisecond.
     ///
     /// `facts` is what is known of the session and stays in clear: no secrets.
@@ -182,14 +204,15 @@ impl Recorder {
     /// # Errors
     /// The recording cannot be kept; the sentence says why.
     pub fn open(&self, id: &str, facts: &serde_json::Value) -> Result<Recording, OpenError> {
-        let Shared { directory, min_free_bytes: needed, pool, .. } = &*self.shared;
+        let Shared { directory, min_free_bytes, pool, .. } = &*self.shared;
         if !is_id(id) {
             return Err(OpenError::Id(id.to_owned()));
         }
-        let free = files::free_bytes(directory)
-            .map_err(|error| OpenError::Create { path: directory.clone(), error })?;
-        if free < *needed {
-            return Err(OpenError::NoSpace { path: directory.clone(), free, needed: *needed });
+        let Space { free, .. } =
+            files::space(directory).map_err(|error| OpenError::Create { path: directory.clone(), error })?;
+        let needed = min_free_bytes.load(Ordering::Relaxed);
+        if free < needed {
+            return Err(OpenError::NoSpace { path: directory.clone(), free, needed });
         }
         if !pool.enter(id) {
             return Err(OpenError::Exists(id.to_owned()));

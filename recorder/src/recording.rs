@@ -81,6 +81,18 @@ pub enum RecordingFailed {
         /// Bytes that wait.
         waiting: usize,
     },
+    /// The disk has less room than is to stay free.
+    #[error(
+        "the recording {id} cannot go on: the disk has {free} bytes free, the configuration demands {needed}"
+    )]
+    LittleSpace {
+        /// The recording.
+        id: String,
+        /// Free bytes.
+        free: u64,
+        /// What the configuration demands.
+        needed: u64,
+    },
     /// The recording is closed.
     #[error("the recording {id} is closed")]
     Closed {
@@ -138,6 +150,12 @@ impl Recording {
     /// Resolves when the recording has failed, and never otherwise. Cancel safe.
     pub async fn failed(&self) -> RecordingFailed {
         self.0.core.failed().await
+    }
+
+    /// Ends the recording as one that failed, because the disk has `free` bytes where `needed` are demanded.
+    /// What waits to be written is lost; there is room to seal the rest.
+    pub fn stop_for_space(&self, free: u64, needed: u64) {
+        self.0.core.stop(RecordingFailed::LittleSpace { id: self.id().to_owned(), free, needed });
     }
 
     /// Ends the recording: writes what waits, signs the end with the reason `end` (of which 1,024 bytes

@@ -13,6 +13,7 @@ use crate::files;
 use crate::format::{Checkpoint, HEAD, Mark, Place, chain_next};
 use crate::list::{State, state};
 use crate::recording::as_millis;
+use crate::remove::is_hidden;
 use crate::verify::{Survey, Verdict};
 use crate::walk::{Walk, last_segment};
 use crate::writer::{Tools, checkpoint_record, segment_path, wall_millis};
@@ -69,7 +70,7 @@ pub(crate) fn recover_all(
     for entry in entries.flatten() {
         let dir = entry.path();
         let Ok(id) = entry.file_name().into_string() else { continue };
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || is_active(&id) {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || is_hidden(&id) || is_active(&id) {
             continue;
         }
         if matches!(state(&dir), Ok(State::Sealed { .. } | State::Interrupted)) {

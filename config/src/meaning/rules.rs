@@ -106,6 +106,7 @@ fn effect(rule: &Node, path: &str, report: &mut Report) {
     for (name, message) in [
         ("require", "a rule with `effect: deny` requires nothing; put this into a rule of its own"),
         ("maintenance", "a rule with `effect: deny` lets nobody in; remove this"),
+        ("retention", "a rule with `effect: deny` lets nobody in, so nothing is recorded; remove this"),
     ] {
         if let Some(node) = rule.get(name) {
             report.error(node.at, &key(name), message);

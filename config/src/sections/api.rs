@@ -123,6 +123,10 @@ scopes! {
     RecordingsRead = "recordings:read",
     /// View what was recorded, after saying why.
     RecordingsView = "recordings:view",
+    /// Hold recordings, so that they are not deleted, and release them.
+    RecordingsHold = "recordings:hold",
+    /// Erase recordings by destroying their keys.
+    RecordingsErase = "recordings:erase",
     /// Read the audit log.
     AuditRead = "audit:read",
     /// See the users.

@@ -27,7 +27,7 @@ pub use limits::{
 pub use log::{Log, LogFormat, LogLevel};
 pub use people::User;
 pub use rdp::{Rdp, RdpSecurity};
-pub use recording::{Keystrokes, Recording, RecordingPolicy};
+pub use recording::{DiskSpace, Keystrokes, Recording, RecordingPolicy};
 pub use rule::{Day, Effect, Hours, Requirement, Rule, TargetSelector};
 pub use store::{RedisStore, Store};
 pub use target::{CertificatePolicy, Credentials, Protocol, Target, TargetSecurity, TargetTls};

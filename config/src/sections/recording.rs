@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{ByteSize, FilePath, Recipient};
+use crate::values::{ByteSize, FilePath, FreeSpace, HumanDuration, Recipient};
 
 /// What is recorded of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,8 +21,10 @@ pub struct Recording {
     /// data directory. When given, only they can, and the gateway cannot.
     #[schemars(extend("uniqueItems" = true))]
     pub recipients: Vec<Recipient>,
-    /// Disk space that is left free: with less, recordings stop, and what that means the policy says.
-    pub min_free: ByteSize,
+    /// How much of the disk stays free.
+    pub disk: DiskSpace,
+    /// How long a recording is kept after its end, unless a rule says otherwise; for ever when absent.
+    pub retention: Option<HumanDuration>,
     /// Where recordings are kept; by default `recordings` in the data directory.
     #[schemars(with = "Option<FilePath>")]
     pub directory: Option<PathBuf>,
@@ -35,9 +37,37 @@ impl Default for Recording {
             keystrokes: Keystrokes::default(),
             clipboard: false,
             recipients: Vec::new(),
-            min_free: ByteSize::from_bytes(1 << 30),
+            disk: DiskSpace::default(),
+            retention: None,
             directory: None,
         }
+    }
+}
+
+/// How much of the disk with the recordings stays free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiskSpace {
+    /// With less, the gateway warns: in its log, its metrics and the audit log. Twice `refuse` when absent.
+    pub warn: Option<FreeSpace>,
+    /// With less, no recording begins, so no session that has to be recorded.
+    pub refuse: FreeSpace,
+    /// With less, running recordings end, and the sessions that have to be recorded. Half of `refuse` when absent.
+    pub stop: Option<FreeSpace>,
+}
+
+impl Default for DiskSpace {
+    fn default() -> Self {
+        Self { warn: None, refuse: FreeSpace::Bytes(ByteSize::from_bytes(1 << 30)), stop: None }
+    }
+}
+
+impl DiskSpace {
+    /// `warn`, `refuse` and `stop` in bytes, on a file system of `total` bytes.
+    pub fn marks(self, total: u64) -> [u64; 3] {
+        let refuse = self.refuse.of(total);
+        let warn = self.warn.map_or(refuse.saturating_mul(2), |mark| mark.of(total));
+        [warn, refuse, self.stop.map_or(refuse / 2, |mark| mark.of(total))]
     }
 }
 

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Protocol;
-use crate::values::{Name, Network, Pattern, Person, TimeOfDay, ZoneName, format};
+use crate::values::{HumanDuration, Name, Network, Pattern, Person, TimeOfDay, ZoneName, format};
 
 /// Grants permissions on targets to technicians, or takes them away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +60,10 @@ pub struct Rule {
     #[serde(default)]
     #[schemars(extend("uniqueItems" = true))]
     pub require: Vec<Requirement>,
+    /// How long recordings of sessions under this rule are kept after their end, instead of
+    /// `recording.retention`; the longest counts where several rules say something.
+    #[serde(default)]
+    pub retention: Option<HumanDuration>,
 }
 
 /// What a rule does with its permissions.

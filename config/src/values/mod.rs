@@ -29,6 +29,7 @@ macro_rules! text_value {
 }
 mod address;
 mod duration;
+mod free_space;
 mod name;
 mod rule;
 mod secret;
@@ -40,6 +41,7 @@ mod webhook;
 
 pub use address::{AddressError, HostPort, ListenAddresses};
 pub use duration::{DurationError, HumanDuration};
+pub use free_space::{FreeSpace, FreeSpaceError};
 pub use name::{Fingerprint, FingerprintError, Recipient, RecipientError};
 pub use rule::{
     MacAddress, MacAddressError, Network, NetworkError, Pattern, PatternError, TimeOfDay, TimeOfDayError,
@@ -59,6 +61,7 @@ pub(crate) mod format {
     pub(crate) const DURATION: &str = "duration-with-units";
     pub(crate) const EVENT_PATTERN: &str = "event-pattern";
     pub(crate) const FINGERPRINT: &str = "sha256-fingerprint";
+    pub(crate) const FREE_SPACE: &str = "free-space";
     pub(crate) const HEADER_NAME: &str = "header-name";
     pub(crate) const HTTPS_URL: &str = "https-url";
     pub(crate) const HTTP_URL: &str = "http-url";

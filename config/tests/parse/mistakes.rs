@@ -88,8 +88,20 @@ fn each_mistake_has_its_sentence() {
             "p.yaml:2:22: recording.policy: `on` is not known here; write one of `required`, `best_effort`, `off`",
         ),
         (
-            format!("{listen}recording: {{ min_free: 1 GB }}"),
-            "p.yaml:2:24: recording.min_free: `1 GB` is not an amount of data; write for example `512B`, `64KiB`, `1MiB` or `2GiB`",
+            format!("{listen}recording: {{ disk: {{ refuse: 1 GB }} }}"),
+            "p.yaml:2:30: recording.disk.refuse: `1 GB` is not an amount of data; write for example `512B`, `64KiB`, `1MiB` or `2GiB`",
+        ),
+        (
+            format!("{listen}recording: {{ disk: {{ refuse: 95% }} }}"),
+            "p.yaml:2:30: recording.disk.refuse: `95%` is not a part of a disk; write for example `5%`, from 1% to 90%",
+        ),
+        (
+            format!("{listen}recording: {{ disk: {{ warn: 5%, refuse: 10% }} }}"),
+            "p.yaml:2:28: recording.disk.warn: is less than `recording.disk.refuse`, so nobody is warned",
+        ),
+        (
+            format!("{listen}recording: {{ retention: 0s }}"),
+            "p.yaml:2:25: recording.retention: must be from 1s to 36500d, not 0s",
         ),
         (
             format!("{listen}recording: {{ recipients: [AGE-SECRET-KEY-1X] }}"),

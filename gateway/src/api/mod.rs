@@ -15,6 +15,7 @@ mod forwarded;
 mod guard;
 mod health;
 mod idempotency;
+mod keeping;
 mod lockouts;
 mod login;
 mod openapi;
@@ -45,6 +46,7 @@ use axum::routing::get;
 use crate::gateway::Gateway;
 
 pub(crate) use approvals::{ApprovalRequest, DecisionRequest};
+pub(crate) use keeping::{EraseRequest, Erased, HoldView, ReasonRequest};
 pub(crate) use page::{MOST, Page};
 pub(crate) use principal::Principal;
 pub(crate) use problem::Problem;

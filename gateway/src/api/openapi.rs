@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::access::{self, Access};
 use super::problem::Problem;
 use super::{
-    approval_events, approvals, audit, contents, health, lockouts, login, rdp_files, recordings,
+    approval_events, approvals, audit, contents, health, keeping, lockouts, login, rdp_files, recordings,
     session_events, sessions, targets, tickets, users, viewing, webhooks,
 };
 use crate::gateway::Gateway;
@@ -44,6 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
         .merge(recordings::routes())
         .merge(viewing::routes())
         .merge(contents::routes())
+        .merge(keeping::routes())
         .merge(audit::routes())
         .merge(users::routes())
         .merge(lockouts::routes())

@@ -3,6 +3,7 @@
 mod approvals;
 mod audit;
 mod explain;
+mod keeping;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use passerelle_recorder::{Lane, PublicKey};
 pub(crate) use approvals::{ApprovalsCommand, Decision, Given};
 pub(crate) use audit::{AuditCommand, ProveArgs, VerifyProofArgs};
 pub(crate) use explain::{ExplainArgs, Purpose};
+pub(crate) use keeping::{DuArgs, EraseArgs, Group, OrderArgs};
 
 use super::{ServiceAccountCommand, TotpCommand};
 
@@ -161,9 +163,9 @@ Examples:
     #[command(subcommand)]
     Targets(TargetsCommand),
 
-    /// List, show, verify and read recordings.
+    /// List, show, verify, read and keep recordings.
     ///
-    /// Needs no running gateway, but the right to read its data directory.
+    /// Needs the right to read the gateway's data directory, and the running gateway only where the command says so.
     #[command(subcommand)]
     Recordings(RecordingsCommand),
 
@@ -443,6 +445,38 @@ Examples:
         #[command(flatten)]
         output: Json,
     },
+
+    /// Hold recordings: they are neither deleted nor erased until they are released.
+    ///
+    /// Needs the running gateway. A hold on a recording that is held already takes the other's place.
+    #[command(after_long_help = "\
+Example:
+  passerelle recordings hold 01HZY3 --reason 'case 2026-117'")]
+    Hold(OrderArgs),
+
+    /// End the hold on recordings.
+    ///
+    /// Needs the running gateway. A recording whose time is over is deleted soon after.
+    #[command(after_long_help = "\
+Example:
+  passerelle recordings release 01HZY3 --reason 'case 2026-117 is closed'")]
+    Release(OrderArgs),
+
+    /// Erase recordings by destroying their keys.
+    ///
+    /// Nobody can read what was erased again, not even with a copy of the sealed files, as long as there is no copy of
+    /// the old `keys.json`. The recording stays, and verifies as before. Needs the running gateway.
+    #[command(after_long_help = "\
+Example:
+  passerelle recordings erase 01HZY3 --class input --reason 'a password was typed'")]
+    Erase(EraseArgs),
+
+    /// Say what the recordings take up.
+    #[command(after_long_help = "\
+Examples:
+  passerelle recordings du --by target
+  passerelle recordings du --json | jq .all.log")]
+    Du(DuArgs),
 
     /// Print a recording's contents.
     ///

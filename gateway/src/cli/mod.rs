@@ -9,6 +9,7 @@ mod completions;
 mod error;
 mod explain;
 mod hash_password;
+mod keeping;
 mod output;
 mod proof;
 mod rdp_file;

@@ -8,12 +8,16 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use passerelle_config::Places;
-use passerelle_recorder::{Entry, Identity, Lane, PublicKey, Reader, State, Summary, Verdict, Verification};
+use passerelle_recorder::{
+    Entry, Identity, Lane, PublicKey, Reader, State, Summary, Verdict, Verification, is_hidden,
+};
 use serde_json::{Value, json};
 
 use super::access::{self, Named};
 use super::output::harmless;
-use super::{CliError, FAILED, Json, RecordingsCommand, Table, bytes, duration, print_json, print_line};
+use super::{
+    CliError, FAILED, Json, RecordingsCommand, Table, bytes, duration, keeping, print_json, print_line,
+};
 use crate::gateway::data;
 
 pub(crate) async fn run(command: RecordingsCommand, config: &Path) -> Result<ExitCode, CliError> {
@@ -28,6 +32,10 @@ pub(crate) async fn run(command: RecordingsCommand, config: &Path) -> Result<Exi
             let signer = access::signer(signer, config)?;
             verify(recordings, &signer, require_sealed, output).await
         }
+        RecordingsCommand::Hold(args) => keeping::hold(args, config).await,
+        RecordingsCommand::Release(args) => keeping::release(args, config).await,
+        RecordingsCommand::Erase(args) => keeping::erase(args, config).await,
+        RecordingsCommand::Du(args) => keeping::du(&args, config),
         RecordingsCommand::Cat { recording, lanes, raw, identity } => {
             cat(&recording, &lanes, raw, identity, config).await
         }
@@ -126,7 +134,8 @@ fn every(config: &Path) -> Result<Vec<Named>, CliError> {
         let entry = entry.map_err(|error| {
             CliError::new(format_args!("{} cannot be read: {error}", places.recordings.display()))
         })?;
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let hidden = is_hidden(&entry.file_name().to_string_lossy());
+        if !hidden && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             found.push(entry.path());
         }
     }

@@ -148,7 +148,7 @@ fn configuration(
          rules:\n  - {{ name: demo, groups: [helpdesk], targets: [\"*\"], permissions: [view, pointer, keyboard, \
          clipboard.to_target, clipboard.from_target, resize], require: [recording] }}\n\
          tickets: {{ life: 10m }}\n\
-         recording: {{ min_free: 64MiB }}\n\
+         recording: {{ disk: {{ refuse: 64MiB }} }}\n\
          limits: {{ drain: 1s }}\n\
          log: {{ level: warn }}\n\
          targets:\n",

@@ -105,7 +105,7 @@ mod tests {
              - {{ name: old-desk, protocol: vnc, address: '127.0.0.1:9' }}\n\
              rules:\n\
              - {{ name: all, groups: [helpdesk], targets: ['*'], permissions: [view, drives, audio.out] }}\n\
-             recording: {{ min_free: 1MiB }}\n{more}",
+             recording: {{ disk: {{ refuse: 1MiB }} }}\n{more}",
             directory.path().display()
         );
         let config =

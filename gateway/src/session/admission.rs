@@ -176,7 +176,7 @@ mod tests {
     async fn nothing_but_an_approved_ticket_gets_in_where_an_approval_is_required() {
         let directory = tempfile::tempdir().unwrap();
         let text = format!(
-            "data_dir: {}\nlisten: {{ vnc: '127.0.0.1:0' }}\nrecording: {{ min_free: 1MiB }}\n\
+            "data_dir: {}\nlisten: {{ vnc: '127.0.0.1:0' }}\nrecording: {{ disk: {{ refuse: 1MiB }} }}\n\
              targets: [{{ name: desk, protocol: vnc, address: '127.0.0.1:9' }}]\n\
              rules: [{{ name: r, groups: [helpdesk], targets: ['*'], permissions: [view], require: [approval] }}]",
             directory.path().display()

@@ -137,6 +137,13 @@ impl Entry {
     }
 
     /// What of the session is recorded and not written yet.
+    pub(crate) fn stop_recording(&self, free: u64, needed: u64) {
+        if let Some(recording) = &self.recording {
+            recording.stop_for_space(free, needed);
+        }
+    }
+
+    /// What of the session waits to be written.
     pub(crate) fn recorder_lag(&self) -> Lag {
         self.recording.as_ref().map(Recording::lag).unwrap_or_default()
     }

@@ -10,6 +10,7 @@ mod faults;
 mod harness;
 mod hostile;
 mod identities;
+mod keeping;
 mod logins;
 mod observed;
 mod pairs;

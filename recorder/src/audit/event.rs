@@ -124,6 +124,18 @@ kinds! {
     RecordingFailed = "recording.failed",
     /// A recording was found open at the start and sealed.
     RecordingInterrupted = "recording.interrupted",
+    /// Someone holds a recording: it is neither deleted nor erased.
+    RecordingHeld = "recording.held",
+    /// Someone ended the hold on a recording.
+    RecordingReleased = "recording.released",
+    /// Someone erased a class of a recording by destroying its key.
+    RecordingErased = "recording.erased",
+    /// A recording is deleted, since its time is over.
+    RecordingDeleted = "recording.deleted",
+    /// There is little room for recordings, or none.
+    DiskLow = "disk.low",
+    /// There is enough room for recordings again.
+    DiskRecovered = "disk.recovered",
     /// Someone read a recording.
     RecordingRead = "recording.read",
     /// Someone is about to view a recording, and said why.

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod jwt;
+mod keeping;
 mod logins;
 mod nodes;
 mod refusals;
@@ -70,7 +71,7 @@ impl Site {
              - {{ name: ask, users: ['*'], targets: [vault], permissions: [], require: [approval, reason] }}\n\
              - {{ name: prove, users: ['*'], targets: [safe], permissions: [], require: [second_factor] }}\n\
              roles: {{ administrator: [admins], supervisor: [chiefs], auditor: [auditors] }}\n\
-             service_accounts:\n{accounts}recording: {{ min_free: 1MiB }}\n{more}",
+             service_accounts:\n{accounts}recording: {{ disk: {{ refuse: 1MiB }} }}\n{more}",
             data = directory.path().display(),
             users = [
                 user("alice", "helpdesk"),

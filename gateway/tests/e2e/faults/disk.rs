@@ -44,7 +44,10 @@ fn a_full_disk_ends_and_refuses_sessions_until_there_is_room() {
             }
             while stream.write_all(&wire::raw_screen().repeat(32)).is_ok() {}
         })?;
-        let recording = format!("recording: {{ directory: {}, min_free: 4MiB }}", small.0.display());
+        let recording = format!(
+            "recording: {{ directory: {}, disk: {{ refuse: 4MiB, stop: 2MiB }} }}",
+            small.0.display()
+        );
         let site = Site::start(lab, Setup::new(&target).with(&recording))?;
 
         let mut viewer = Viewer::login(&site, &site.ticket()?)?;

@@ -1,0 +1,147 @@
+//! What people order about recordings: holds, and erasure.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, Outcome};
+use passerelle_recorder::{Class, EraseError, Hold};
+
+use crate::ambient;
+use crate::gateway::Gateway;
+
+/// Why an order about a recording was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeepError {
+    #[error("there is no such recording")]
+    Unknown,
+    #[error("the recording is being written; wait until its session has ended")]
+    Running,
+    #[error("{} holds the recording since {}: {}; release it first", .0.by, .0.since, .0.reason)]
+    Held(Hold),
+    #[error("the recording is not held")]
+    NotHeld,
+    #[error("whether the recording is held cannot be read, so it is not erased: {0}")]
+    HoldUnreadable(io::Error),
+    #[error("the hold cannot be written: {0}")]
+    Hold(io::Error),
+    #[error("what was made of the recording to look at cannot be removed: {0}")]
+    Views(io::Error),
+    #[error(transparent)]
+    Erase(#[from] EraseError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error("it could not be done: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Classes of a recording that somebody wants erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Classes {
+    One(Class),
+    All,
+}
+
+impl Classes {
+    /// By its name: a class's, or `all`.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        if name == "all" {
+            return Some(Self::All);
+        }
+        Class::ALL.into_iter().find(|class| class.to_string() == name).map(Self::One)
+    }
+
+    fn each(self) -> Vec<Class> {
+        match self {
+            Self::One(class) => vec![class],
+            Self::All => Class::ALL.to_vec(),
+        }
+    }
+}
+
+impl Gateway {
+    /// Holds a recording on behalf of `by`: it is neither deleted nor erased until it is released.
+    ///
+    /// # Errors
+    /// There is none, or the hold cannot be kept.
+    pub(crate) async fn hold_recording(&self, id: &str, reason: &str, by: &str) -> Result<Hold, KeepError> {
+        let dir = self.recording(id)?;
+        let hold = Hold { reason: reason.to_owned(), by: by.to_owned(), since: ambient::now().to_string() };
+        let kept = hold.clone();
+        let _turn = self.keeping.lock().await;
+        blocking(move || passerelle_recorder::set_hold(&dir, &kept).map_err(KeepError::Hold)).await?;
+        let event = AuditEvent::new(AuditKind::RecordingHeld).session(id).outcome(Outcome::Success);
+        self.audit.append(event.message(reason).detail("by", by)).await?;
+        Ok(hold)
+    }
+
+    /// Ends the hold on a recording, on behalf of `by`.
+    ///
+    /// # Errors
+    /// There is no such recording or no hold, or it cannot be ended.
+    pub(crate) async fn release_recording(&self, id: &str, reason: &str, by: &str) -> Result<(), KeepError> {
+        let dir = self.recording(id)?;
+        let _turn = self.keeping.lock().await;
+        let held = dir.clone();
+        if blocking(move || passerelle_recorder::hold(&held).map_err(KeepError::Hold)).await?.is_none() {
+            return Err(KeepError::NotHeld);
+        }
+        // What comes of it may be that the recording is deleted.
+        let event = AuditEvent::new(AuditKind::RecordingReleased).session(id).outcome(Outcome::Success);
+        self.audit.append(event.message(reason).detail("by", by)).await?;
+        blocking(move || passerelle_recorder::release(&dir).map_err(KeepError::Hold)).await?;
+        Ok(())
+    }
+
+    /// Destroys the keys of `classes` of a recording that is over and not held, on behalf of `by`. Tells which classes
+    /// had a key.
+    ///
+    /// # Errors
+    /// It cannot be done, or not yet.
+    pub(crate) async fn erase_recording(
+        &self,
+        id: &str,
+        classes: Classes,
+        reason: &str,
+        by: &str,
+    ) -> Result<Vec<Class>, KeepError> {
+        let dir = self.recording(id)?;
+        if self.recorder.is_active(id) {
+            return Err(KeepError::Running);
+        }
+        let _turn = self.keeping.lock().await;
+        let held = dir.clone();
+        match blocking(move || passerelle_recorder::hold(&held).map_err(KeepError::HoldUnreadable)).await? {
+            Some(hold) => return Err(KeepError::Held(hold)),
+            None => {}
+        }
+        // Before, so that nothing is erased that nobody knows of.
+        let names: Vec<String> = classes.each().iter().map(ToString::to_string).collect();
+        let event = AuditEvent::new(AuditKind::RecordingErased).session(id).outcome(Outcome::Success);
+        self.audit.append(event.message(reason).detail("by", by).detail("classes", names)).await?;
+        blocking(move || erase(&dir, classes)).await
+    }
+
+    /// The directory of a recording.
+    fn recording(&self, id: &str) -> Result<PathBuf, KeepError> {
+        let named = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let dir = self.policy().config.recordings_dir().join(id);
+        if named && dir.is_dir() { Ok(dir) } else { Err(KeepError::Unknown) }
+    }
+}
+
+fn erase(dir: &Path, classes: Classes) -> Result<Vec<Class>, KeepError> {
+    let mut erased = Vec::new();
+    for class in classes.each() {
+        if passerelle_recorder::erase(dir, class)? {
+            erased.push(class);
+        }
+    }
+    passerelle_recorder::remove_views(dir).map_err(KeepError::Views)?;
+    Ok(erased)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KeepError> + Send + 'static,
+) -> Result<T, KeepError> {
+    tokio::task::spawn_blocking(work).await?
+}
