@@ -9,6 +9,12 @@ use crate::shell::{self, Outcome};
 /// How long the targets share when nobody says: what a check of every change can afford.
 pub(crate) const SMOKE_SECONDS: u64 = 60;
 
+/// libFuzzer's seed for the smoke, which judges a change by much the same inputs each time.
+const SMOKE_SEED: u32 = 1;
+
+/// libFuzzer's name for a seed of its own choice.
+const ANY_SEED: u32 = 0;
+
 pub(crate) fn run(args: &[String]) -> Outcome {
     let known = targets()?;
     let mut chosen = Vec::new();
@@ -29,15 +35,15 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             name => return Err(format!("there is no fuzz target `{name}`; there are {}", known.join(", "))),
         }
     }
-    fuzz(if chosen.is_empty() { known } else { chosen }, seconds)
+    fuzz(if chosen.is_empty() { known } else { chosen }, seconds, ANY_SEED)
 }
 
 /// All targets, each for its share of 60 seconds.
 pub(crate) fn smoke() -> Outcome {
-    fuzz(targets()?, SMOKE_SECONDS)
+    fuzz(targets()?, SMOKE_SECONDS, SMOKE_SEED)
 }
 
-fn fuzz(targets: Vec<String>, seconds: u64) -> Outcome {
+fn fuzz(targets: Vec<String>, seconds: u64, seed: u32) -> Outcome {
     shell::cargo_tool("cargo-fuzz")?;
     let start = shell::now();
     shell::run(&mut cargo_fuzz("build"))
@@ -48,7 +54,7 @@ fn fuzz(targets: Vec<String>, seconds: u64) -> Outcome {
     let mut failed = Vec::new();
     for target in &targets {
         let start = shell::now();
-        let outcome = fuzz_one(target, each);
+        let outcome = fuzz_one(target, each, seed);
         let time = shell::seconds(start.elapsed());
         match outcome {
             Ok(()) => println!("fuzz {target:20} ok      {time:>8}"),
@@ -70,7 +76,7 @@ fn fuzz(targets: Vec<String>, seconds: u64) -> Outcome {
 }
 
 /// Starts from the committed seeds; what is found on the way is kept below `target`.
-fn fuzz_one(target: &str, seconds: u64) -> Outcome {
+fn fuzz_one(target: &str, seconds: u64, seed: u32) -> Outcome {
     let corpus = shell::root().join("target/fuzz-corpus").join(target);
     fs::create_dir_all(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
     let output = cargo_fuzz("run")
@@ -80,9 +86,11 @@ fn fuzz_one(target: &str, seconds: u64) -> Outcome {
         .args([
             "--",
             &format!("-max_total_time={seconds}"),
+            &format!("-seed={seed}"),
             "-max_len=4096",
             "-rss_limit_mb=2048",
-            "-timeout=10",
+            // In real time, of which a machine that is shared may lose much.
+            "-timeout=60",
         ])
         .output()
         .map_err(|error| format!("cannot run cargo fuzz: {error}"))?;
