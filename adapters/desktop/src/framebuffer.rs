@@ -227,7 +227,7 @@ fn first_change(old: &[u32], new: &[u32]) -> Option<usize> {
     let blocks = old.as_chunks::<AT_ONCE>().0.iter().zip(new.as_chunks::<AT_ONCE>().0);
     let same = blocks
         .take_while(|(old, new)| {
-            old.iter().zip(*new).fold(0, |all, (old, new)| all | (old ^ new) & COLOUR) == 0
+            old.iter().zip(*new).fold(0, |all, (old, new)| all | ((old ^ new) & COLOUR)) == 0
         })
         .count();
     let start = same * AT_ONCE;

@@ -1,5 +1,6 @@
-//! RFB over sockets: viewer leg, target leg, relay filter, desktop server.
+//! RFB over sockets: viewer leg, target leg, relay filter, desktop server, decoder of recordings.
 
+pub mod decoder;
 mod relay;
 pub mod server;
 pub mod target;

@@ -16,6 +16,7 @@ pub(crate) fn relay(data: &[u8]) {
         clipboard: ClipboardLimits { to_target: 64, from_target: 64 },
         keystrokes: KeystrokePolicy::None,
         store_clipboard: false,
+        recorded: true,
         limits: Limits::default(),
     });
     let (mut viewer, mut target) = (Vec::new(), Vec::new());

@@ -18,6 +18,9 @@ pub enum Reach {
     Buffer,
     /// At most to the end of the current message, for somebody who wants to act between messages.
     Message,
+    /// At most to the end of the current message, of the head of an update, or of the rectangle within it, for
+    /// somebody who looks at pixels.
+    Rectangle,
 }
 
 /// Frames the messages from a server after ServerInit.
@@ -120,6 +123,11 @@ impl ServerFramer {
         matches!(self.state, State::Message) && self.skip == 0 && self.body == 0
     }
 
+    /// Whether everything that was consumed ends with a whole message, head of an update, or rectangle.
+    pub fn at_rectangle(&self) -> bool {
+        !matches!(self.state, State::Payload { .. }) && self.skip == 0 && self.body == 0
+    }
+
     /// Whether what follows is the body of a message whose head was returned.
     pub fn in_body(&self) -> bool {
         self.body > 0
@@ -154,7 +162,12 @@ impl ServerFramer {
         let mut passed = self.pass_over(self.skip, input.len());
         loop {
             let rest = input.get(passed..).unwrap_or_default();
-            if passed > 0 && (rest.is_empty() || reach == Reach::Message && self.at_message()) {
+            let far_enough = match reach {
+                Reach::Buffer => false,
+                Reach::Message => self.at_message(),
+                Reach::Rectangle => self.at_rectangle(),
+            };
+            if passed > 0 && (rest.is_empty() || far_enough) {
                 return Ok(Span::Pass { len: passed });
             }
             match self.advance(rest) {

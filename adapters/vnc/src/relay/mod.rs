@@ -42,6 +42,7 @@ pub struct VncRelay {
     clipboard: ClipboardLimits,
     keystrokes: KeystrokePolicy,
     store_clipboard: bool,
+    recorded: bool,
     switch: FormatSwitch,
     pressed: Pressed,
     /// Width and height that were last told.
@@ -86,7 +87,8 @@ struct Reported {
 impl VncRelay {
     /// A relay for a session in which ServerInit was sent to the viewer and nothing since.
     pub fn new(settings: RelaySettings) -> Self {
-        let RelaySettings { init, permissions, clipboard, keystrokes, store_clipboard, limits } = settings;
+        let RelaySettings { init, permissions, clipboard, keystrokes, store_clipboard, recorded, limits } =
+            settings;
         let limits_from = |side| Limits {
             cut_text: clipboard::longest_message(clipboard::limit_from(side, clipboard)),
             ..limits
@@ -99,6 +101,7 @@ impl VncRelay {
             clipboard,
             keystrokes,
             store_clipboard,
+            recorded,
             switch: FormatSwitch::default(),
             pressed: Pressed::default(),
             desktop: (init.width, init.height),

@@ -16,6 +16,8 @@ pub struct RelaySettings {
     pub keystrokes: KeystrokePolicy,
     /// Whether the recording's wire lanes keep clipboard content.
     pub store_clipboard: bool,
+    /// Whether the session is recorded: what no decoder of ours follows is then not offered to the target.
+    pub recorded: bool,
     /// Bounds on what the peers send. [`Limits::cut_text`] is derived from `clipboard` and ignored.
     pub limits: Limits,
 }

@@ -6,6 +6,8 @@ use passerelle_rfb::{
     ResizeReason, ResizeStatus, ScreenList, ServerMessage, Span, allowed_encodings, update_header,
 };
 
+use crate::decoder;
+
 use super::format_switch::Change;
 use super::pressed::Key;
 use super::{KeystrokePolicy, RelayViolation, VncRelay, deny, forward, mark};
@@ -128,7 +130,10 @@ impl VncRelay {
     }
 
     fn set_encodings(&mut self, wanted: EncodingList<'_>, len: usize) -> Step {
-        let allowed = allowed_encodings(wanted.iter());
+        let mut allowed = allowed_encodings(wanted.iter());
+        if self.recorded {
+            allowed.retain(|encoding| !decoder::NOT_DRAWN.contains(encoding));
+        }
         for encoding in &allowed {
             self.target.offer(*encoding);
         }

@@ -190,6 +190,7 @@ async fn relay(session: &mut Running, viewer: Transport<TcpStream>, target: Targ
             Keystrokes::All => KeystrokePolicy::All,
         },
         store_clipboard: config.recording.clipboard,
+        recorded: session.is_recorded(),
         limits: Limits::default(),
     });
     session.relay(viewer, transport, &mut relay).await

@@ -54,6 +54,7 @@ impl Payload {
         let pixel = format.bits_per_pixel / 8;
         let prefixed = |extra| Self::Prefixed { encoding, extra, most: 2 * raw + area.pixels() + SLACK };
         Some(match encoding {
+            Encoding::RAW if area.pixels() == 0 => Self::Done,
             Encoding::RAW => Self::Fixed(raw),
             Encoding::RRE => {
                 Self::Subrectangles { background: pixel, subrectangle: pixel + 8, pixels: area.pixels() }

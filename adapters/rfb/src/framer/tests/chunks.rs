@@ -117,6 +117,7 @@ proptest! {
         let at_once = whole(&bytes);
         prop_assert_eq!(&frame(&mut framer(), cut(&bytes, &cuts), Reach::Buffer), &at_once);
         prop_assert_eq!(&frame(&mut framer(), cut(&bytes, &cuts), Reach::Message), &at_once);
+        prop_assert_eq!(&frame(&mut framer(), cut(&bytes, &cuts), Reach::Rectangle), &at_once);
     }
 
     #[test]

@@ -210,3 +210,13 @@ fn rectangles_stay_inside_the_framebuffer() {
     let outside = ServerViolation::CopySourceOutsideFramebuffer { source_area, width: WIDTH, height: HEIGHT };
     assert_eq!(whole(&copy).1, Err(outside));
 }
+
+#[test]
+fn a_rectangle_without_anything_to_come_is_over_at_once() {
+    for (encoding, payload) in [(Encoding::RAW, &[][..]), (Encoding::CURSOR_WITH_ALPHA, &[0; 4])] {
+        let mut framer = framer();
+        let update = update(&[rectangle(at(0, 0, 0, 0), encoding, payload)]);
+        assert_eq!(frame(&mut framer, [&update[..]], Reach::Rectangle).1, Ok(0));
+        assert!(framer.at_message(), "{encoding}");
+    }
+}

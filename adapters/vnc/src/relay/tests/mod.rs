@@ -43,6 +43,7 @@ fn settings() -> RelaySettings {
         clipboard: ClipboardLimits { to_target: 100, from_target: 50 },
         keystrokes: KeystrokePolicy::None,
         store_clipboard: false,
+        recorded: false,
         limits: Limits::default(),
     }
 }

@@ -50,3 +50,13 @@ fn an_eighth_button_is_sent_only_in_a_form_that_both_sides_read_alike() {
     pair.viewer_sends(&old).unwrap();
     assert_eq!(pair.take_to_target(), old);
 }
+
+#[test]
+fn what_no_decoder_follows_is_not_offered_in_recorded_sessions() {
+    let wanted = [Encoding::ZYWRLE, Encoding::ZRLE, Encoding::H264, Encoding::RAW];
+    for (recorded, offered) in [(false, &wanted[..]), (true, &[Encoding::ZRLE, Encoding::RAW])] {
+        let mut pair = Pair::with(RelaySettings { recorded, ..settings() });
+        pair.viewer_sends(&EncodingList::encode_message(&wanted)).unwrap();
+        assert_eq!(pair.take_to_target(), EncodingList::encode_message(offered));
+    }
+}
