@@ -18,9 +18,8 @@ pub(super) struct Stream {
 impl Stream {
     /// Begins anew.
     pub(super) fn reset(&mut self) {
-        match &mut self.zlib {
-            Some(zlib) => zlib.reset(true),
-            None => {}
+        if let Some(zlib) = &mut self.zlib {
+            zlib.reset(true);
         }
         self.lost = false;
     }

@@ -29,8 +29,7 @@ mod tests;
 
 use passerelle_desktop::{Damage, DecodeError, Decoder, Framebuffer, Pointer, Size, Skipped, Tally};
 use passerelle_rfb::{
-    Encoding, Limits, Parsed, PixelFormat, Reach, ServerFramer, ServerInit, ServerMessage, ServerViolation,
-    Span,
+    Encoding, Limits, Parsed, PixelFormat, Reach, ServerFramer, ServerInit, ServerMessage, Span,
 };
 
 pub use part::Part;
@@ -97,7 +96,7 @@ struct Session {
     framer: ServerFramer,
     /// How many of the received bytes the framer has consumed.
     framed: usize,
-    /// Where they begin: at a message, at a rectangle, or in the body of something that nobody draws.
+    /// What they begin with.
     place: Place,
     /// Some bytes of the rectangle were not kept.
     too_long: bool,
@@ -114,6 +113,7 @@ struct Session {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Message,
+    /// Or the rest of something that nobody draws.
     Rectangle,
 }
 
@@ -125,8 +125,8 @@ impl VncDecoder {
 
     /// Takes ServerInit from the front. Whether it is there.
     fn begin(&mut self) -> Result<bool, DecodeError> {
-        let framing = |error: &dyn std::error::Error| DecodeError::Framing(error.to_string());
-        match ServerInit::parse(&self.received, &LIMITS).map_err(|error| framing(&error))? {
+        let parsed = ServerInit::parse(&self.received, &LIMITS);
+        match parsed.map_err(|error| DecodeError::Framing(error.to_string()))? {
             Parsed::NeedMore { .. } => Ok(false),
             Parsed::Done { value: init, len } => {
                 self.framebuffer = Framebuffer::new(Size { width: init.width, height: init.height })?;
@@ -184,7 +184,7 @@ impl VncDecoder {
                         session.framed = start + Head::LOOKED_AT;
                     }
                 }
-                Err(violation) => break Err(violated(violation)),
+                Err(violation) => break Err(DecodeError::Framing(violation.to_string())),
             }
         };
         received.drain(..start);
@@ -194,10 +194,6 @@ impl VncDecoder {
         }
         result
     }
-}
-
-fn violated(violation: ServerViolation) -> DecodeError {
-    DecodeError::Framing(violation.to_string())
 }
 
 /// The size that the desktop has from this message on.

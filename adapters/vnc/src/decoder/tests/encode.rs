@@ -162,7 +162,7 @@ pub(super) fn hextile(picture: &Picture) -> Vec<u8> {
                     payload.extend(picture.pixel(pixel));
                 }
                 let width = usize::from(tile.width);
-                payload.extend([((at % width) << 4 | at / width) as u8, 0]);
+                payload.extend([(((at % width) << 4) | (at / width)) as u8, 0]);
             }
         }
     }
@@ -354,8 +354,8 @@ pub(super) fn tight_file(kind: u8, file: &[u8]) -> Vec<u8> {
 
 fn compact(len: usize) -> Vec<u8> {
     match len {
-        ..0x80 => vec![len as u8],
-        ..0x4000 => vec![len as u8 | 0x80, (len >> 7) as u8],
+        0..0x80 => vec![len as u8],
+        0x80..0x4000 => vec![len as u8 | 0x80, (len >> 7) as u8],
         _ => vec![len as u8 | 0x80, (len >> 7) as u8 | 0x80, (len >> 14) as u8],
     }
 }

@@ -279,7 +279,7 @@ fn what_has_no_picture_is_passed_over() {
 fn every_kind_of_cursor() {
     let area = Rect { x: 1, y: 0, width: 9, height: 2 };
     let mask = [0b1000_0000, 0x80, 0, 0];
-    let mut pixels = vec![9; 9 * 2 * 4];
+    let mut pixels = [9; 9 * 2 * 4];
     pixels[..4].copy_from_slice(&[0x33, 0x22, 0x11, 0]);
     let bitmap = [&[1, 2, 3, 4, 5, 6, 0, 0x80, 0, 0][..], &mask].concat();
     let alpha = [vec![0; 4], [0x40, 0x20, 0, 0x80].repeat(18)].concat();

@@ -1,0 +1,80 @@
+//! What stock servers send, drawn by the decoder of recordings.
+
+#![expect(clippy::unwrap_used, reason = "what fails in a test is to fail the test")]
+
+use std::path::PathBuf;
+
+use passerelle_desktop::{Decoder as _, Rect};
+use passerelle_vnc::decoder::VncDecoder;
+
+const WIDTH: usize = 200;
+const HEIGHT: usize = 120;
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/decoder/fixtures").join(name))
+        .unwrap()
+}
+
+/// What the desktop looked like.
+fn screenshot() -> Vec<u32> {
+    let file = fixture("screenshot.png");
+    let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!((frame.width as usize, frame.height as usize), (WIDTH, HEIGHT));
+    assert_eq!(frame.color_type, png::ColorType::Rgb);
+    pixels.as_chunks().0.iter().map(|[r, g, b]| u32::from_be_bytes([0, *r, *g, *b])).collect()
+}
+
+fn draw(name: &str) -> VncDecoder {
+    let mut decoder = VncDecoder::new();
+    for bytes in fixture(&format!("{name}.bin")).chunks(1000) {
+        decoder.target(bytes).unwrap();
+    }
+    assert_eq!(decoder.skipped(), [], "{name}");
+    decoder
+}
+
+fn picture(decoder: &VncDecoder) -> Vec<u32> {
+    let framebuffer = decoder.framebuffer();
+    framebuffer.rows(Rect::of(framebuffer.size())).flatten().copied().collect()
+}
+
+/// How many pixels have a colour that differs by more than `most`.
+fn far(drawn: &[u32], expected: &[u32], most: u8) -> usize {
+    assert_eq!(drawn.len(), expected.len());
+    let differs = |(a, b): &(&u32, &u32)| {
+        a.to_be_bytes().into_iter().zip(b.to_be_bytes()).any(|(a, b)| a.abs_diff(b) > most)
+    };
+    drawn.iter().zip(expected).filter(differs).count()
+}
+
+/// The pixels of the pointer, which Xvnc draws into the picture of a client that did not move it yet.
+const POINTER: usize = 28;
+
+#[test]
+fn lossless_encodings_are_the_screenshot() {
+    for name in ["x11vnc-corre", "x11vnc-zlib", "x11vnc-zrle", "x11vnc-tight"] {
+        assert_eq!(far(&picture(&draw(name)), &screenshot(), 0), 0, "{name}");
+    }
+    for name in ["xvnc-hextile", "xvnc-zrle", "xvnc-tight"] {
+        assert_eq!(far(&picture(&draw(name)), &screenshot(), 0), POINTER, "{name}");
+    }
+}
+
+#[test]
+fn few_bits_are_near_the_screenshot() {
+    let first = picture(&draw("xvnc-zrle-565"));
+    for name in ["xvnc-hextile-565", "xvnc-zrle-565", "xvnc-tight-565"] {
+        let drawn = picture(&draw(name));
+        assert_eq!(far(&drawn, &screenshot(), 8), POINTER, "{name}");
+        assert!(drawn == first, "{name}");
+    }
+}
+
+#[test]
+fn photographs_are_near_the_screenshot() {
+    let drawn = picture(&draw("xvnc-tight-jpeg"));
+    assert!(far(&drawn, &screenshot(), 0) > 10_000, "there is JPEG in it");
+    assert!(far(&drawn, &screenshot(), 16) <= POINTER + WIDTH * HEIGHT / 100);
+}
