@@ -3,6 +3,7 @@
 //! Each function panics when its promise is broken, and so does whatever it calls when it should not.
 
 mod config;
+mod decoder;
 mod evidence;
 mod handshake;
 mod login;
@@ -30,6 +31,7 @@ pub const ORACLES: &[(&str, Oracle)] = &[
     ("rfb_server_init", rfb::server_init),
     ("rfb_target_handshake", handshake::target),
     ("rfb_viewer_handshake", handshake::viewer),
+    ("vnc_decoder", decoder::decoder),
     ("vnc_relay", relay::relay),
 ];
 
