@@ -35,6 +35,7 @@ mod tickets;
 mod tls;
 mod viewings;
 mod wake;
+mod web;
 mod webhooks;
 
 use std::path::PathBuf;

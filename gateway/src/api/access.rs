@@ -20,7 +20,7 @@ pub(super) enum Access {
     Owner,
 }
 
-/// Every route. What is not here cannot be called.
+/// Every route of the API. What is neither here nor in [`WEB`] cannot be called.
 pub(super) const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/healthz", Anybody),
     (Method::GET, "/readyz", Anybody),
@@ -71,16 +71,30 @@ pub(super) const ROUTES: &[(Method, &str, Access)] = &[
     (Method::POST, "/api/v1/logout", Someone),
 ];
 
+/// Every route of the web application. It holds nothing but what is in the binary, and asks the API for the rest.
+pub(super) const WEB: &[(Method, &str, Access)] = &[
+    (Method::GET, "/", Anybody),
+    (Method::GET, "/recordings", Anybody),
+    (Method::GET, "/recordings/{id}", Anybody),
+    (Method::GET, "/sessions", Anybody),
+    (Method::GET, "/sessions/{id}", Anybody),
+    (Method::GET, "/assets/{name}", Anybody),
+];
+
+fn routes() -> impl Iterator<Item = &'static (Method, &'static str, Access)> {
+    ROUTES.iter().chain(WEB)
+}
+
 /// What the route asks of its caller; nothing for a route that nobody may call.
 pub(super) fn needed(method: &Method, path: &str) -> Option<Access> {
     // What answers GET answers HEAD.
     let method = if method == Method::HEAD { &Method::GET } else { method };
-    ROUTES.iter().find(|(known, route, _)| known == method && *route == path).map(|(_, _, access)| *access)
+    routes().find(|(known, route, _)| known == method && *route == path).map(|(_, _, access)| *access)
 }
 
 /// The methods of a route.
 pub(super) fn methods(path: &str) -> Vec<&'static str> {
-    ROUTES.iter().filter(|(_, route, _)| *route == path).map(|(method, _, _)| method.as_str()).collect()
+    routes().filter(|(_, route, _)| *route == path).map(|(method, _, _)| method.as_str()).collect()
 }
 
 /// What a user may be beyond a technician.

@@ -44,6 +44,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 
 use crate::gateway::Gateway;
+use crate::web;
 
 pub(crate) use approvals::{ApprovalRequest, DecisionRequest};
 pub(crate) use keeping::{EraseRequest, Erased, HoldView, ReasonRequest};
@@ -64,6 +65,7 @@ pub(crate) use webhooks::TestAnswer;
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     let (router, _) = openapi::routes().split_for_parts();
     router
+        .merge(web::routes())
         .route_layer(from_fn_with_state(gateway.clone(), guard::guard))
         .layer(from_fn_with_state(gateway.clone(), guard::frame))
         .with_state(gateway)

@@ -9,6 +9,7 @@ mod refusals;
 mod resources;
 mod routes;
 mod viewings;
+mod web;
 
 use std::sync::Arc;
 

@@ -1,0 +1,12 @@
+import { render } from 'preact';
+
+import { App } from './app';
+import './styles/base.css';
+import './styles/parts.css';
+import './styles/pages.css';
+import './styles/player.css';
+import { show, theme } from './theme';
+
+show(theme());
+const root = document.getElementById('app');
+if (root) render(<App />, root);
