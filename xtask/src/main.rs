@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask ci | test | demo | bench | fuzz`.
+//! The project's commands: `cargo xtask ci | test | web | demo | bench | fuzz`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to people")]
 
@@ -9,6 +9,7 @@ mod fuzz;
 mod setup;
 mod shell;
 mod test;
+mod web;
 
 use std::process::ExitCode;
 
@@ -16,12 +17,13 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   ci [STEP...]         the static checks: what must hold before anything is run (--list names the steps)
-  test [FILTER...]     installs what the tests need, then runs fuzz smoke, unit, conformance and
-                       end-to-end tests
+  test [FILTER...]     installs what the tests need, then checks the web application and runs
+                       fuzz smoke, unit, conformance and end-to-end tests
        --unit          without the end-to-end tests and the fuzz smoke; installs nothing
        --e2e           the end-to-end tests only
        --no-setup      installs nothing
        -- ARGS         are handed to the test runner
+  web                  checks the web application and builds it into gateway/web/dist, which is committed
   demo [ARGS...]       builds the gateway and runs `passerelle demo ARGS`
   bench vnc [OPTIONS]  compares the gateway with no proxy, HAProxy and websockify (--help names the options)
   bench rdp [OPTIONS]  compares it with no proxy and HAProxy
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("ci") => ci::run(&rest),
         Some("test") => test::run(&rest),
+        Some("web") => web::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("demo") => demo::run(&rest),
         Some("fuzz") => fuzz::run(&rest),

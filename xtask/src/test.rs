@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::shell::{self, Outcome};
-use crate::{fuzz, setup};
+use crate::{fuzz, setup, web};
 
 /// The package and the name of the integration test that drives real servers and clients.
 const E2E: (&str, &str) = ("passerelle", "e2e");
@@ -42,11 +42,20 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     if let Err(error) = &smoke {
         println!("{error}");
     }
+    // Not without the packages that the setup installs, npm among them.
+    let whole = plan.scope == Scope::All && plan.setup && plan.filters.is_empty();
+    let web = if whole { web::check() } else { Ok(()) };
+    if let Err(error) = &web {
+        println!("{error}");
+    }
     let tests = if has_nextest() { nextest(&plan) } else { cargo_test(&plan) };
-    match (smoke, tests) {
-        (Ok(()), tests) => tests,
-        (Err(_), Ok(())) => Err("the tests passed, but the fuzz smoke above failed".into()),
-        (Err(_), Err(tests)) => Err(format!("{tests}; so did the fuzz smoke above")),
+    let before = [("the fuzz smoke", smoke.is_err()), ("the check of the web application", web.is_err())];
+    let failed: Vec<&str> = before.iter().filter(|(_, failed)| *failed).map(|(name, _)| *name).collect();
+    let failed = failed.join(" and ");
+    match (failed.as_str(), tests) {
+        ("", tests) => tests,
+        (failed, Ok(())) => Err(format!("the tests passed, but this failed above: {failed}")),
+        (failed, Err(tests)) => Err(format!("{tests}; so did this above: {failed}")),
     }
 }
 

@@ -22,17 +22,21 @@ const FORBIDDEN: &[(&str, &str)] = &[
 ];
 
 /// The kinds of files that people write here.
-const TEXT: &[&str] = &["rs", "toml", "md", "yaml", "yml", "json", "py", "mjs", "sh", "html", "c"];
+const TEXT: &[&str] =
+    &["rs", "toml", "md", "yaml", "yml", "json", "py", "mjs", "sh", "html", "c", "ts", "tsx", "css"];
 
 /// Folders that nobody writes by hand.
-const GENERATED: &[&str] = &[".git", "target", "node_modules", "artifacts", "coverage"];
+const GENERATED: &[&str] = &[".git", "target", "node_modules", "dist", "artifacts", "coverage"];
+
+/// The kinds of files that must not be long.
+const SHORT: &[&str] = &["rs", "ts", "tsx"];
 
 pub(crate) fn check() -> Outcome {
     let root = shell::root();
     let mut problems = Vec::new();
     for path in written(&root)? {
         let Ok(text) = fs::read_to_string(root.join(&path)) else { continue };
-        if path.extension().is_some_and(|extension| extension == "rs") {
+        if path.extension().is_some_and(|extension| SHORT.iter().any(|short| extension == *short)) {
             match text.lines().count() {
                 lines if lines > TOO_LONG => {
                     problems.push(format!("{}: {lines} lines; split it by phase", path.display()));

@@ -38,7 +38,7 @@ pub(super) const DEBIAN: &[(&str, &[&str])] = &[
         ],
     ),
     ("RDP clients", &["freerdp2-x11", "rdesktop", "xclip"]),
-    ("noVNC in a browser", &["chromium", "websockify", "nodejs", "npm"]),
+    ("noVNC and the web application in a browser", &["chromium", "websockify", "nodejs", "npm"]),
     (
         "screens to draw on, and something to see",
         &[
@@ -77,4 +77,4 @@ pub(super) const PYPI: &[&str] = &[
 ];
 
 /// Packages of npm, pinned. Debian 12 has Node.js 18, for which this is a playwright-core that still runs.
-pub(super) const NPM: &[&str] = &["playwright-core@1.49.1", "@novnc/novnc@1.7.0"];
+pub(super) const NPM: &[&str] = &["axe-core@4.10.3", "playwright-core@1.49.1", "@novnc/novnc@1.7.0"];
