@@ -51,7 +51,9 @@ export function Recordings({ query }: { query: URLSearchParams }) {
     setNext(part.next);
   };
 
+  const allowed = session.has('recordings:read');
   useEffect(() => {
+    if (!allowed) return;
     const stop = new AbortController();
     setError(null);
     setItems(null);
@@ -62,7 +64,7 @@ export function Recordings({ query }: { query: URLSearchParams }) {
         if (!stop.signal.aborted) setError(failure);
       });
     return () => stop.abort();
-  }, [key, attempt]);
+  }, [key, attempt, allowed]);
 
   const showMore = async () => {
     setMore(true);
@@ -77,7 +79,7 @@ export function Recordings({ query }: { query: URLSearchParams }) {
     }
   };
 
-  if (!session.has('recordings:read')) {
+  if (!allowed) {
     return (
       <Page title={t('list.title')}>
         <Note icon="shield" title={t('list.forbidden')} text={t('list.forbidden.hint')} />

@@ -159,8 +159,9 @@ function Details({ recording, manifest }: Pick<Props, 'recording' | 'manifest'>)
       [t('detail.signer'), recording.signer],
     );
   }
+  // By keyboard it can only be scrolled with the focus in it, and nothing in it takes the focus.
   return (
-    <div class="side-scroll">
+    <div class="side-scroll" tabIndex={0}>
       <dl class="details">
         {rows.filter(([, value]) => value !== '').map(([label, value]) => (
           <div key={label}><dt>{label}</dt><dd>{value}</dd></div>
