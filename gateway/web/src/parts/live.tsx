@@ -37,8 +37,9 @@ export function Live({ subject, paused, onExpired }: Props) {
   const screen = useScreen(id, (told: Told) => {
     if (told.type === 'live') {
       setPhase('live');
-      const behind = Date.now() + told.offset - (Date.parse(started) + told.t);
-      setDelay(Math.max(0, behind));
+      const happened = Date.parse(started) + told.t;
+      // What had been on the screen before we came says nothing of how late things come.
+      if (happened >= told.opened) setDelay(Math.max(0, Date.now() + told.offset - happened));
     } else if (told.type === 'liveEnd') {
       setPhase('ended');
     } else if (told.type === 'failure') {

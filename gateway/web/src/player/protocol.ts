@@ -32,7 +32,8 @@ export type Told =
   | { type: 'size'; width: number; height: number }
   | { type: 'pointer'; position: { x: number; y: number } | null }
   | { type: 'shape'; shape: PointerShape | null }
-  | { type: 'live'; t: number; offset: number }
+  /** `offset` is what the gateway's clock is ahead of ours, and `opened` when it began to answer, by its clock. */
+  | { type: 'live'; t: number; offset: number; opened: number }
   /** The answer with the running session's pictures has ended. */
   | { type: 'liveEnd' }
   | { type: 'failure'; status: number; kind: string; detail: string; retryAfter?: number };

@@ -144,14 +144,15 @@ class Player {
   }
 
   async #watch(): Promise<void> {
-    let offset = 0;
+    let [offset, opened] = [0, 0];
     const source = read(`${this.#base}/live`, this.access, new AbortController().signal, (response) => {
       offset = clockOffset(response.headers.get('date'), Date.now());
+      opened = Date.now() + offset;
     });
     try {
       await follow(source, this.#screen.picture, (t) => {
         this.#screen.present();
-        tell({ type: 'live', t, offset });
+        tell({ type: 'live', t, offset, opened });
       });
       tell({ type: 'liveEnd' });
     } catch (error) {
