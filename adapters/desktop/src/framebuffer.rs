@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn blit_is_a_fast_write() {
-        let pixels: Vec<u32> = (0..60 * 40).map(|i| 0x1500_0000 | i % 50 * i).collect();
+        let pixels: Vec<u32> = (0..60 * 40).map(|i| 0x1500_0000 | (i % 50 * i)).collect();
         for area in
             [(0, 0, 60, 40), (3, 5, 41, 7), (50, 30, 17, 30), (59, 39, 60, 40), (60, 0, 5, 5), (1, 1, 0, 9)]
         {
