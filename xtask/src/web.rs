@@ -58,8 +58,10 @@ fn inspect() -> Outcome {
     if !shell::has("npm") {
         return Err("npm is missing; on Debian: apt-get install nodejs npm".into());
     }
-    // No package has to run anything to be installed, so none may.
-    let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"];
+    // No package has to run anything to be installed, so none may. Not `npm ci`: releases of npm disagree on whether
+    // the file of locked versions has to name packages for other platforms.
+    let install =
+        ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"];
     shell::run(&mut npm(&install))?;
     shell::run(&mut npm(&["run", "--silent", "check"]))?;
     shell::run(&mut npm(&["run", "--silent", "test"]))
