@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::values::{ByteSize, FilePath, FreeSpace, HumanDuration, Recipient};
 
 /// What is recorded of a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recording {
     /// Whether sessions are recorded.
@@ -28,20 +28,6 @@ pub struct Recording {
     /// Where recordings are kept; by default `recordings` in the data directory.
     #[schemars(with = "Option<FilePath>")]
     pub directory: Option<PathBuf>,
-}
-
-impl Default for Recording {
-    fn default() -> Self {
-        Self {
-            policy: RecordingPolicy::default(),
-            keystrokes: Keystrokes::default(),
-            clipboard: false,
-            recipients: Vec::new(),
-            disk: DiskSpace::default(),
-            retention: None,
-            directory: None,
-        }
-    }
 }
 
 /// How much of the disk with the recordings stays free.

@@ -110,9 +110,10 @@ impl Gateway {
         }
         let _turn = self.keeping.lock().await;
         let held = dir.clone();
-        match blocking(move || passerelle_recorder::hold(&held).map_err(KeepError::HoldUnreadable)).await? {
-            Some(hold) => return Err(KeepError::Held(hold)),
-            None => {}
+        let hold =
+            blocking(move || passerelle_recorder::hold(&held).map_err(KeepError::HoldUnreadable)).await?;
+        if let Some(hold) = hold {
+            return Err(KeepError::Held(hold));
         }
         // Before, so that nothing is erased that nobody knows of.
         let names: Vec<String> = classes.each().iter().map(ToString::to_string).collect();
