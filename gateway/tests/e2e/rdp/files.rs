@@ -14,7 +14,7 @@ use crate::harness::clients::rdp::Rdp;
 use crate::harness::clipboard::{copy, copy_files, paste_files, wait_pasted};
 use crate::harness::gateway::{Gateway, Trust};
 use crate::harness::lab::Lab;
-use crate::harness::process::read;
+use crate::harness::process::{Process, read};
 use crate::harness::servers::{Server, Target};
 use crate::harness::wait::wait_for;
 use crate::peers::site::SOON;
@@ -43,10 +43,19 @@ fn sha256(file: &Path) -> Outcome<String> {
     Ok(String::from_utf8_lossy(&sum).split(' ').next().unwrap_or_default().to_owned())
 }
 
-/// What the target's clipboard says where the files are that were copied in the client.
-fn wait_files(display: &str, count: usize) -> Outcome<Vec<String>> {
-    wait_for("copied files arriving at the other end", Duration::from_secs(10), || {
-        paste_files(display).filter(|files| files.len() == count)
+/// Copies files in the client and waits until the target's clipboard says where they are. The files can be had as
+/// long as the process runs.
+///
+/// A target that asked before the client told of files keeps the refusal for its answer; as a person would, this
+/// copies once more then.
+fn copy_over(lab: &Lab, from: &str, to: &str, files: &[&Path]) -> Outcome<(Process, Vec<String>)> {
+    wait_for("copied files arriving at the other end", SOON, || {
+        let copied = copy_files(lab, from, files).ok()?;
+        let there = (0..4).find_map(|_| {
+            sleep(Duration::from_secs(2));
+            paste_files(to).filter(|there| there.len() == files.len())
+        })?;
+        Some((copied, there))
     })
 }
 
@@ -56,8 +65,7 @@ fn files_are_copied_to_the_target_and_audited() {
         let (target, gateway, viewer) = session(lab, Rdp::XfreerdpNla(&[]), ",files.to_target")?;
         let short = lab.write("für den Empfang.txt", "a few words\n")?;
         let long = lab.write("report.txt", text(300_000))?;
-        let _copied = copy_files(lab, viewer.display()?, &[&short, &long])?;
-        let there = wait_files(&target.display()?, 2)?;
+        let (_copied, there) = copy_over(lab, viewer.display()?, &target.display()?, &[&short, &long])?;
         for (path, file) in there.iter().zip([&short, &long]) {
             let read = target.run(&format!("cat '{path}'"))?;
             let wanted = fs::read_to_string(file).map_err(|error| error.to_string())?;
@@ -171,8 +179,7 @@ fn a_copied_file_that_is_under_way_when_the_session_is_killed_has_no_hash() {
     Lab::run(|lab| {
         let (target, gateway, mut viewer) = session(lab, Rdp::XfreerdpNla(&[]), ",files.to_target")?;
         let long = lab.write("long.txt", text(8 << 20))?;
-        let _copied = copy_files(lab, viewer.display()?, &[&long])?;
-        let there = wait_files(&target.display()?, 1)?;
+        let (_copied, there) = copy_over(lab, viewer.display()?, &target.display()?, &[&long])?;
         let details = [("by", json!("clipboard")), ("name", json!("long.txt")), ("sha256", Value::Null)];
         kill_while_reading(&target, &gateway, &mut viewer, &there[0], &details)
     });
