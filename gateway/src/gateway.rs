@@ -182,6 +182,14 @@ impl Gateway {
         Ok(gateway)
     }
 
+    /// Where the recording of this name is, if there is one.
+    pub(crate) fn recording_directory(&self, id: &str) -> Option<PathBuf> {
+        // Nothing that could lead out of the directory.
+        let named = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let directory = self.policy().config.recordings_dir().join(id);
+        (named && directory.is_dir()).then_some(directory)
+    }
+
     /// Closes what a killed gateway left open, in the recordings, the audit log and the store.
     async fn recover(&self) -> Result<(), OpenError> {
         if let Some(at) = self.audit.interrupted_at() {

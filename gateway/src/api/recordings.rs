@@ -218,14 +218,7 @@ async fn note_access(
 
 /// Where the recording of this name is.
 pub(super) fn directory(gateway: &Gateway, id: &str) -> Result<PathBuf, Problem> {
-    let directory = gateway.policy().config.recordings_dir().join(id);
-    // Nothing that could lead out of the directory.
-    let named = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if named && directory.is_dir() {
-        Ok(directory)
-    } else {
-        Err(Problem::not_found("there is no such recording"))
-    }
+    gateway.recording_directory(id).ok_or_else(|| Problem::not_found("there is no such recording"))
 }
 
 /// Does what reads files, away from the tasks that wait for the network.

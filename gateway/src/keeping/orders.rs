@@ -1,7 +1,7 @@
 //! What people order about recordings: holds, and erasure.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, Outcome};
 use passerelle_recorder::{Class, EraseError, Hold};
@@ -64,7 +64,7 @@ impl Gateway {
     /// # Errors
     /// There is none, or the hold cannot be kept.
     pub(crate) async fn hold_recording(&self, id: &str, reason: &str, by: &str) -> Result<Hold, KeepError> {
-        let dir = self.recording(id)?;
+        let dir = self.recording_directory(id).ok_or(KeepError::Unknown)?;
         let hold = Hold { reason: reason.to_owned(), by: by.to_owned(), since: ambient::now().to_string() };
         let kept = hold.clone();
         let _turn = self.keeping.lock().await;
@@ -79,7 +79,7 @@ impl Gateway {
     /// # Errors
     /// There is no such recording or no hold, or it cannot be ended.
     pub(crate) async fn release_recording(&self, id: &str, reason: &str, by: &str) -> Result<(), KeepError> {
-        let dir = self.recording(id)?;
+        let dir = self.recording_directory(id).ok_or(KeepError::Unknown)?;
         let _turn = self.keeping.lock().await;
         let held = dir.clone();
         if blocking(move || passerelle_recorder::hold(&held).map_err(KeepError::Hold)).await?.is_none() {
@@ -104,7 +104,7 @@ impl Gateway {
         reason: &str,
         by: &str,
     ) -> Result<Vec<Class>, KeepError> {
-        let dir = self.recording(id)?;
+        let dir = self.recording_directory(id).ok_or(KeepError::Unknown)?;
         if self.recorder.is_active(id) {
             return Err(KeepError::Running);
         }
@@ -120,13 +120,6 @@ impl Gateway {
         let event = AuditEvent::new(AuditKind::RecordingErased).session(id).outcome(Outcome::Success);
         self.audit.append(event.message(reason).detail("by", by).detail("classes", names)).await?;
         blocking(move || erase(&dir, classes)).await
-    }
-
-    /// The directory of a recording.
-    fn recording(&self, id: &str) -> Result<PathBuf, KeepError> {
-        let named = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let dir = self.policy().config.recordings_dir().join(id);
-        if named && dir.is_dir() { Ok(dir) } else { Err(KeepError::Unknown) }
     }
 }
 
