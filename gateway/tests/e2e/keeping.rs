@@ -1,15 +1,13 @@
 //! What becomes of recordings: holds, erasure, deletion, room on the disk.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::harness::Outcome;
+use crate::harness::disk::SmallDisk;
 use crate::harness::lab::Lab;
-use crate::harness::process::read;
 use crate::harness::wait::wait_for;
 use crate::peers::site::{Setup, Site, expect_refusal};
 use crate::peers::target::Target;
@@ -92,37 +90,18 @@ fn recordings_are_held_erased_and_deleted_when_their_time_is_over() {
     });
 }
 
-/// A small file system in memory, as long as the value lives.
-struct Small(PathBuf);
-
-impl Small {
-    fn mount(lab: &Lab) -> Outcome<Self> {
-        let path = lab.subfolder("small")?;
-        read(Command::new("mount").args(["-t", "tmpfs", "-o", "size=32m,mode=700", "tmpfs"]).arg(&path))
-            .map_err(|error| format!("{error}\nthis test has to mount a tmpfs, which takes root"))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        // Lazily, since a gateway that fails to end may still write to it.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn little_room_is_told_of_and_no_room_ends_recordings_in_order() {
     Lab::run(|lab| {
-        let small = Small::mount(lab)?;
+        let small = SmallDisk::mount(lab, 32)?;
         let target = Target::quiet()?;
         let recording = format!(
             "recording: {{ directory: {}, disk: {{ warn: 50%, refuse: 8MiB, stop: 4MiB }} }}",
-            small.0.display()
+            small.path().display()
         );
         let site = Site::start(lab, Setup::new(&target).with(&recording))?;
         let viewer = Viewer::login(&site, &site.ticket()?)?;
-        let filler = small.0.join("filler");
+        let filler = small.path().join("filler");
         let fill = |mebibytes: usize| {
             fs::write(&filler, vec![1; mebibytes << 20]).map_err(|error| error.to_string())
         };

@@ -2,42 +2,20 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread::spawn;
 use std::time::Duration;
 
-use crate::harness::Outcome;
+use crate::harness::disk::SmallDisk;
 use crate::harness::lab::Lab;
-use crate::harness::process::read;
 use crate::peers::site::{Setup, Site, expect_refusal};
 use crate::peers::target::{Target, drain};
 use crate::peers::viewer::Viewer;
 use crate::peers::wire;
 
-/// A small file system in memory, as long as the value lives.
-struct Small(PathBuf);
-
-impl Small {
-    fn mount(lab: &Lab) -> Outcome<Self> {
-        let path = lab.subfolder("small")?;
-        read(Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs"]).arg(&path))
-            .map_err(|error| format!("{error}\nthis test has to mount a tmpfs, which takes root"))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        // Lazily, since a gateway that fails to end may still write to it.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_ends_and_refuses_sessions_until_there_is_room() {
     Lab::run(|lab| {
-        let small = Small::mount(lab)?;
+        let small = SmallDisk::mount(lab, 24)?;
         let target = Target::start(|mut stream, _| {
             if let Ok(other) = stream.try_clone() {
                 spawn(move || drain(other));
@@ -46,7 +24,7 @@ fn a_full_disk_ends_and_refuses_sessions_until_there_is_room() {
         })?;
         let recording = format!(
             "recording: {{ directory: {}, disk: {{ refuse: 4MiB, stop: 2MiB }} }}",
-            small.0.display()
+            small.path().display()
         );
         let site = Site::start(lab, Setup::new(&target).with(&recording))?;
 
@@ -70,7 +48,7 @@ fn a_full_disk_ends_and_refuses_sessions_until_there_is_room() {
             return Err(format!("the reason says nothing of the disk: {why:?}"));
         }
 
-        for entry in fs::read_dir(&small.0).map_err(|error| error.to_string())?.flatten() {
+        for entry in fs::read_dir(small.path()).map_err(|error| error.to_string())?.flatten() {
             // Beside the recordings lies a file that says whose they are.
             if entry.path().is_dir() {
                 fs::remove_dir_all(entry.path()).map_err(|error| error.to_string())?;

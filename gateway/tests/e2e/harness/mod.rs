@@ -2,6 +2,7 @@
 
 pub(crate) mod clients;
 pub(crate) mod clipboard;
+pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod lab;
 pub(crate) mod net;
