@@ -1,9 +1,10 @@
 //! What draws recorded VNC sessions.
 
-use passerelle_desktop::{DecodeError, Decoder as _, Pointer, Rect, Skipped};
+use passerelle_desktop::Decoder as _;
 use passerelle_vnc::decoder::VncDecoder;
 use passerelle_vnc::{MarkedFormat, Marker};
 
+use super::drawn::{Drawn, check_damage};
 use super::rfb::desktop;
 
 /// So small that each piece may be one byte.
@@ -15,58 +16,29 @@ const SLOW: usize = 16 * 1024;
 /// The input is a list of turns: an entry of the `state` lane, or bytes of the `target` lane, behind a byte that says
 /// which and two with the length, the high one first.
 pub(crate) fn decoder(data: &[u8]) {
-    let whole = Drawn::of(data, usize::MAX);
+    let whole = draw(data, usize::MAX);
     if data.len() <= SLOW && whole.pixels.len() <= 1 << 20 {
-        assert_eq!(whole, Drawn::of(data, 1));
+        assert_eq!(whole, draw(data, 1));
     }
 }
 
-/// What a recording ends with.
-#[derive(Debug, PartialEq)]
-struct Drawn {
-    result: Result<(), DecodeError>,
-    pixels: Vec<u32>,
-    width: u16,
-    pointer: String,
-    position: Option<(u16, u16)>,
-    skipped: Vec<Skipped>,
-}
-
-impl Drawn {
-    fn of(mut turns: &[u8], piece: usize) -> Self {
-        let mut decoder = VncDecoder::new();
-        let mut result = decoder.target(&desktop().encode());
-        while let Some(([what, high, low], rest)) = turns.split_first_chunk()
-            && result.is_ok()
-        {
-            let len = usize::from(u16::from_be_bytes([*high, *low]));
-            let (bytes, rest) = rest.split_at(len.min(rest.len()));
-            turns = rest;
-            result = match what & 3 {
-                0 => decoder.state(bytes),
-                1 => decoder.state(&marker(bytes)),
-                _ => bytes.chunks(piece).try_for_each(|piece| decoder.target(piece)),
-            };
-            let all = Rect::of(decoder.framebuffer().size());
-            let damage = decoder.take_damage();
-            let within = |rect: &Rect| rect.intersection(all) == Some(*rect);
-            assert!(damage.rects().iter().all(within), "{damage:?} of {all:?}");
-        }
-        let framebuffer = decoder.framebuffer();
-        let size = framebuffer.size();
-        Self {
-            result,
-            pixels: framebuffer.rows(Rect::of(size)).flatten().copied().collect(),
-            width: size.width,
-            pointer: match decoder.pointer() {
-                Pointer::Shape(cursor) => format!("{:?} {:?}", cursor.hotspot(), cursor.pixels()),
-                Pointer::Default => "default".into(),
-                Pointer::Hidden => "hidden".into(),
-            },
-            position: decoder.pointer_position(),
-            skipped: decoder.skipped().to_vec(),
-        }
+fn draw(mut turns: &[u8], piece: usize) -> Drawn {
+    let mut decoder = VncDecoder::new();
+    let mut result = decoder.target(&desktop().encode());
+    while let Some(([what, high, low], rest)) = turns.split_first_chunk()
+        && result.is_ok()
+    {
+        let len = usize::from(u16::from_be_bytes([*high, *low]));
+        let (bytes, rest) = rest.split_at(len.min(rest.len()));
+        turns = rest;
+        result = match what & 3 {
+            0 => decoder.state(bytes),
+            1 => decoder.state(&marker(bytes)),
+            _ => bytes.chunks(piece).try_for_each(|piece| decoder.target(piece)),
+        };
+        check_damage(&mut decoder);
     }
+    Drawn::end(&decoder, result)
 }
 
 /// A change of the pixel format in few bytes: its fields one after the other, and what is missing is zero.

@@ -4,6 +4,7 @@
 
 mod config;
 mod decoder;
+mod drawn;
 mod evidence;
 mod handshake;
 mod login;

@@ -1,9 +1,10 @@
 //! What draws recordings.
 
-use passerelle_desktop::{DecodeError, Decoder as _, Pointer, Rect, Skipped};
+use passerelle_desktop::Decoder as _;
 use passerelle_rdp::Start;
 use passerelle_rdp::decoder::RdpDecoder;
 
+use super::super::drawn::{Drawn, check_damage};
 use super::turns;
 
 const IO: u16 = 1003;
@@ -22,50 +23,21 @@ const SLOW: usize = 16 * 1024;
 pub(crate) fn decoder(data: &[u8]) {
     let wire: Vec<u8> =
         turns(data).flat_map(|turn| self::turn(turn.what, turn.argument, turn.bytes)).collect();
-    let whole = Drawn::of(&wire, usize::MAX);
+    let whole = draw(&wire, usize::MAX);
     if wire.len() <= SLOW && whole.pixels.len() <= 1 << 20 {
-        assert_eq!(whole, Drawn::of(&wire, 1));
+        assert_eq!(whole, draw(&wire, 1));
     }
 }
 
-/// What a recording ends with.
-#[derive(Debug, PartialEq)]
-struct Drawn {
-    result: Result<(), DecodeError>,
-    pixels: Vec<u32>,
-    width: u16,
-    pointer: String,
-    position: Option<(u16, u16)>,
-    skipped: Vec<Skipped>,
-}
-
-impl Drawn {
-    fn of(wire: &[u8], piece: usize) -> Self {
-        let mut decoder = RdpDecoder::new();
-        decoder.state(&start().encode()).expect("a known version");
-        let result = wire.chunks(piece).try_for_each(|piece| {
-            let result = decoder.target(piece);
-            let all = Rect::of(decoder.framebuffer().size());
-            let damage = decoder.take_damage();
-            let within = |rect: &Rect| rect.intersection(all) == Some(*rect);
-            assert!(damage.rects().iter().all(within), "{damage:?} of {all:?}");
-            result
-        });
-        let framebuffer = decoder.framebuffer();
-        let size = framebuffer.size();
-        Self {
-            result,
-            pixels: framebuffer.rows(Rect::of(size)).flatten().copied().collect(),
-            width: size.width,
-            pointer: match decoder.pointer() {
-                Pointer::Shape(cursor) => format!("{:?} {:?}", cursor.hotspot(), cursor.pixels()),
-                Pointer::Default => "default".into(),
-                Pointer::Hidden => "hidden".into(),
-            },
-            position: decoder.pointer_position(),
-            skipped: decoder.skipped().to_vec(),
-        }
-    }
+fn draw(wire: &[u8], piece: usize) -> Drawn {
+    let mut decoder = RdpDecoder::new();
+    decoder.state(&start().encode()).expect("a known version");
+    let result = wire.chunks(piece).try_for_each(|piece| {
+        let result = decoder.target(piece);
+        check_damage(&mut decoder);
+        result
+    });
+    Drawn::end(&decoder, result)
 }
 
 /// As in the recordings of which there are seeds.
