@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::{Cursor, Damage, Framebuffer, FramebufferError};
+use crate::{Blackout, Cursor, Damage, Framebuffer, FramebufferError};
 
 /// Draws a recorded session: takes what a recording has of its screen, in the order in which it was recorded, and
 /// keeps the picture that the viewer saw. Nothing is sent and no clock is read.
@@ -37,6 +37,12 @@ pub trait Decoder: Send {
     /// Where the target last put the pointer: column and row. Nothing if it never moved it; where the viewer moves
     /// it is not on these lanes.
     fn pointer_position(&self) -> Option<(u16, u16)>;
+
+    /// Who asked that nothing of the screen is kept at this place of the recording, if somebody did. The picture is then
+    /// black, and stays so until something comes after the end of that.
+    fn blackout(&self) -> Option<&Blackout> {
+        None
+    }
 
     /// What could not be drawn so far, in the order in which it first occurred.
     fn skipped(&self) -> &[Skipped];

@@ -214,10 +214,11 @@ fn put(old: &mut [u32], new: &[u32]) -> Option<Range<usize>> {
     let first = first_change(old, new)?;
     let differs = |(old, new): (&u32, &u32)| *old != *new & COLOUR;
     let last = old.iter().zip(new).rposition(differs)?;
-    for (old, new) in old.iter_mut().zip(new).take(last + 1).skip(first) {
+    let changed = first..last + 1;
+    for (old, new) in old.get_mut(changed.clone())?.iter_mut().zip(new.get(changed.clone())?) {
         *old = *new & COLOUR;
     }
-    Some(first..last + 1)
+    Some(changed)
 }
 
 /// Where `old` and `new`, which are equally long, begin to differ. Most of what targets send is what was there

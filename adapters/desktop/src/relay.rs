@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use crate::{Permission, Permissions};
+use crate::{Blackout, BlackoutError, BlackoutState, Permission, Permissions};
 
 /// One of the two peers of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +72,33 @@ pub trait Relay: Send {
     /// they open was closed when the peers asked for it.
     fn at_next_connection(&self) -> Permissions {
         Permissions::NONE
+    }
+
+    /// Has the recording leave out what the screen shows, what is typed and what the clipboard carries, until
+    /// [`end_blackout`](Self::end_blackout). It begins once what comes after it can be drawn without what is left out:
+    /// [`Notice::BlackoutBegan`] tells where, and [`blackout`](Self::blackout) says [`BlackoutState::Beginning`] until then.
+    /// The viewer goes on seeing everything.
+    ///
+    /// # Errors
+    /// See [`BlackoutError`]. Nothing changes.
+    fn begin_blackout(&mut self, asked: Blackout) -> Result<(), BlackoutError> {
+        let _ = asked;
+        Err(BlackoutError::Unsupported)
+    }
+
+    /// Ends the blackout, or gives up one that has not begun. [`Notice::BlackoutEnded`] tells from where on all is recorded
+    /// again: once nothing is under way any more that was drawn before.
+    fn end_blackout(&mut self) {}
+
+    /// How far the blackout is.
+    fn blackout(&self) -> BlackoutState {
+        BlackoutState::Off
+    }
+
+    /// Tells what the last step as a whole has changed: the gateway asks after each step, once it has recorded what that
+    /// let through.
+    fn settled(&mut self, notices: &mut Vec<Notice>) {
+        let _ = notices;
     }
 
     /// Tells of what was still under way, such as files of which only a part went through. To be called once, when the
@@ -209,6 +236,10 @@ pub enum Notice {
     },
     /// State that a decoder of the target's bytes must know from here on, in the adapter's own format.
     Marker(Vec<u8>),
+    /// From here on nothing of the screen is recorded.
+    BlackoutBegan(Blackout),
+    /// From here on it is again.
+    BlackoutEnded,
 }
 
 /// An action that was not permitted.

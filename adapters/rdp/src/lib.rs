@@ -7,6 +7,7 @@
 mod channels;
 pub mod decoder;
 mod error_info;
+mod keys;
 mod recording;
 mod relay;
 pub mod target;
@@ -14,5 +15,5 @@ pub mod viewer;
 mod wire;
 
 pub use channels::{Channels, ClientHello, ClientInfo, ServerHello, StaticChannel};
-pub use recording::{Start, StartError};
-pub use relay::{KeystrokePolicy, RdpRelay, RelaySettings, RelayViolation};
+pub use recording::{Marker, Start, StartError};
+pub use relay::{RdpInputReader, RdpLog, RdpRelay, RelaySettings, RelayViolation};

@@ -1,5 +1,6 @@
-//! What a recorded RDP session begins with.
+//! What the `state` lane of a recorded RDP session says.
 
+use passerelle_desktop::Blackout;
 use serde::{Deserialize, Serialize};
 
 use crate::{Channels, ClientHello, ClientInfo, StaticChannel};
@@ -7,8 +8,9 @@ use crate::{Channels, ClientHello, ClientInfo, StaticChannel};
 /// What a decoder must know before the first byte of the `target` lane; the first entry of the `state` lane, as
 /// JSON.
 ///
-/// The `target` lane holds the PDUs as the viewer received them, from the first one after Client Info on
-/// (licensing, Demand Active, …). Channels and users have the numbers that the viewer knows.
+/// The `target` lane holds the PDUs as the viewer received them, but for what [`RdpLog`](crate::RdpLog) undoes (their bulk
+/// compression, and the coding of some bitmaps) and what a [`Marker`] says is missing, from the first one after Client
+/// Info on (licensing, Demand Active, …). Channels and users have the numbers that the viewer knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     /// Version of this form: 1.
@@ -28,7 +30,41 @@ pub struct Start {
     /// The bulk compression that the viewer asked for (MS-RDPBCGR 2.2.1.11.1.1, `CompressionType`): 0 is 8K
     /// MPPC, 1 is 64K MPPC, 2 is NCRUSH, 3 is XCRUSH; nothing when it asked for none.
     pub compression: Option<u8>,
+    /// Whether the `target` lane was written without that compression, by [`RdpLog`](crate::RdpLog), so that each PDU
+    /// can be read without those before it. What is compressed in it nevertheless could not be decompressed. Older
+    /// recordings, which do not say so, have all as it was on the wire.
+    #[serde(default)]
+    pub plain: bool,
 }
+
+/// A later entry of the `state` lane, as JSON: `"blackout_end"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Marker {
+    /// From here on what the target draws is missing, and what its channels carry.
+    Blackout(Blackout),
+    /// From here on it is there again. A picture of the whole desktop comes soon.
+    BlackoutEnd,
+}
+
+impl Marker {
+    /// Reads a marker from a recording.
+    ///
+    /// # Errors
+    /// The bytes are no marker that this version knows.
+    pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// The marker as it is recorded.
+    pub fn encode(&self) -> Vec<u8> {
+        // Strings have a JSON form.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// The static virtual channel that carries the dynamic ones.
+const DRDYNVC: &str = "drdynvc";
 
 /// Bytes that are no [`Start`].
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +105,14 @@ impl Start {
             message_channel: channels.message,
             static_channels: channels.statics.iter().map(name).collect(),
             compression,
+            plain: true,
         }
+    }
+
+    /// The channel that carries the dynamic ones, if there is one.
+    pub(crate) fn drdynvc(&self) -> Option<u16> {
+        let mut channels = self.static_channels.iter();
+        channels.find(|(name, _)| name.eq_ignore_ascii_case(DRDYNVC)).map(|(_, id)| *id)
     }
 
     /// The entry in the `state` lane.

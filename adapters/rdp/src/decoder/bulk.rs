@@ -12,25 +12,32 @@ const FLUSHED: u8 = 0x80;
 
 /// The one history that slow path, fast path and virtual channels share.
 #[derive(Default)]
-pub(super) struct Bulk {
+pub(crate) struct Bulk {
     /// Made when something compressed comes; it takes some megabytes.
     decompressor: Option<BulkCompressor>,
     /// Something could not be decompressed: what builds on it would be wrong.
     lost: bool,
+    /// Nothing can be decompressed.
+    none: bool,
 }
 
 impl Bulk {
+    /// Of a recording in which only what could not be decompressed is compressed.
+    pub(crate) fn none() -> Self {
+        Self { none: true, ..Self::default() }
+    }
+
     /// The plain form of `data`, or nothing if there is none.
     ///
     /// `flags` are the control flags and, in the low four bits, the kind of compression.
-    pub(super) fn plain<'a>(&'a mut self, data: &'a [u8], flags: u8, tally: &mut Tally) -> Option<&'a [u8]> {
+    pub(crate) fn plain<'a>(&'a mut self, data: &'a [u8], flags: u8, tally: &mut Tally) -> Option<&'a [u8]> {
         if flags & CONTROL_FLAGS == 0 {
             return Some(data);
         }
         if flags & FLUSHED != 0 {
             self.lost = false;
         }
-        if self.lost {
+        if self.lost || self.none {
             tally.add(Part::History);
             return None;
         }

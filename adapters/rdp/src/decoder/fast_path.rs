@@ -5,22 +5,24 @@ use ironrdp_pdu::fast_path::{FastPathHeader, FastPathUpdatePdu, Fragmentation, U
 use passerelle_desktop::Tally;
 
 use super::bulk::Bulk;
-use super::screen::Screen;
 use super::skipped::Part;
 
 /// The longest update that is put together of fragments. Viewers announce less (MS-RDPBCGR 2.2.7.2.6).
 const MAX_UPDATE: usize = 64 << 20;
 
+/// What is done with a whole update.
+pub(crate) type Draw<'a> = dyn FnMut(UpdateCode, &[u8], &mut Tally) + 'a;
+
 /// The fragments of an update that is not complete yet.
 #[derive(Default)]
-pub(super) struct Fragments(Option<(UpdateCode, Vec<u8>)>);
+pub(crate) struct Fragments(Option<(UpdateCode, Vec<u8>)>);
 
 impl Fragments {
-    /// Draws all updates of one fast-path PDU.
+    /// Draws all updates that one fast-path PDU completes.
     ///
     /// Each fragment is decompressed by itself; a target may compress some fragments of an update and not
     /// others.
-    pub(super) fn receive(&mut self, pdu: &[u8], bulk: &mut Bulk, screen: &mut Screen, tally: &mut Tally) {
+    pub(crate) fn receive(&mut self, pdu: &[u8], bulk: &mut Bulk, tally: &mut Tally, draw: &mut Draw<'_>) {
         let mut cursor = ReadCursor::new(pdu);
         match decode_cursor::<FastPathHeader>(&mut cursor) {
             // Signed or encrypted, which is Standard RDP Security.
@@ -36,7 +38,7 @@ impl Fragments {
             let flags = update.compression_flags.map_or(0, |flags| flags.bits())
                 | update.compression_type.map_or(0, |kind| kind.as_u8());
             match bulk.plain(update.data, flags, tally) {
-                Some(data) => self.fragment(update.update_code, update.fragmentation, data, screen, tally),
+                Some(data) => self.fragment(update.update_code, update.fragmentation, data, tally, draw),
                 None => self.0 = None,
             }
         }
@@ -47,13 +49,13 @@ impl Fragments {
         code: UpdateCode,
         fragmentation: Fragmentation,
         data: &[u8],
-        screen: &mut Screen,
         tally: &mut Tally,
+        draw: &mut Draw<'_>,
     ) {
         match fragmentation {
             Fragmentation::Single => {
                 self.0 = None;
-                screen.update(code, data, tally);
+                draw(code, data, tally);
             }
             Fragmentation::First => self.0 = Some((code, data.to_vec())),
             Fragmentation::Next | Fragmentation::Last => {
@@ -68,7 +70,7 @@ impl Fragments {
                 if fragmentation == Fragmentation::Last
                     && let Some((code, whole)) = self.0.take()
                 {
-                    screen.update(code, &whole, tally);
+                    draw(code, &whole, tally);
                 }
             }
         }

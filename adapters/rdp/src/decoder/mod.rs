@@ -19,23 +19,24 @@
 //! and desktops are bounded, and a decoder of the IronRDP family that panics is contained: the update is counted
 //! and the picture goes on.
 
-mod bulk;
+pub(crate) mod bitmap;
+pub(crate) mod bulk;
 mod channel;
 mod dynamic;
 mod effort;
-mod fast_path;
+pub(crate) mod fast_path;
 mod graphics;
 mod screen;
 mod session;
-mod share;
+pub(crate) mod share;
 mod skipped;
 
 use ironrdp_pdu::{Action, find_size};
-use passerelle_desktop::{Damage, DecodeError, Decoder, Framebuffer, Pointer, Skipped};
+use passerelle_desktop::{Blackout, Damage, DecodeError, Decoder, Framebuffer, Pointer, Skipped};
 
 pub use skipped::Part;
 
-use crate::Start;
+use crate::{Marker, Start};
 use session::Session;
 
 /// Draws a recorded session. Its first `state` entry is [`Start`]; there the picture is black and has the size that
@@ -62,10 +63,14 @@ impl RdpDecoder {
 
 impl Decoder for RdpDecoder {
     fn state(&mut self, entry: &[u8]) -> Result<(), DecodeError> {
-        // Only the first entry says anything in this version.
-        if self.session.is_none() {
+        let Some(session) = &mut self.session else {
             let start = Start::decode(entry).map_err(|error| DecodeError::State(error.to_string()))?;
             self.session = Some(Session::new(&start));
+            return Ok(());
+        };
+        match Marker::parse(entry).map_err(|error| DecodeError::State(error.to_string()))? {
+            Marker::Blackout(asked) => session.darken(asked),
+            Marker::BlackoutEnd => session.lighten(),
         }
         Ok(())
     }
@@ -106,6 +111,10 @@ impl Decoder for RdpDecoder {
 
     fn pointer(&self) -> &Pointer {
         self.session.as_ref().map_or(&Pointer::Default, Session::pointer)
+    }
+
+    fn blackout(&self) -> Option<&Blackout> {
+        self.session.as_ref().and_then(Session::blackout)
     }
 
     fn pointer_position(&self) -> Option<(u16, u16)> {

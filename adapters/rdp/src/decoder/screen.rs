@@ -4,7 +4,7 @@ use ironrdp_core::{Encode, ReadCursor, WriteBuf, decode_cursor, encode_buf, enco
 use ironrdp_egfx::client::GraphicsPipelineClient;
 use ironrdp_graphics::image_processing::PixelFormat;
 use ironrdp_graphics::pointer::DecodedPointer;
-use ironrdp_pdu::bitmap::{BitmapData, BitmapUpdateData};
+use ironrdp_pdu::bitmap::{BitmapData, BitmapUpdateData, Compression};
 use ironrdp_pdu::fast_path::{
     EncryptionFlags, FastPathHeader, FastPathUpdate, FastPathUpdatePdu, Fragmentation, UpdateCode,
 };
@@ -16,6 +16,7 @@ use ironrdp_session::fast_path::{Processor, ProcessorBuilder, UpdateKind};
 use ironrdp_session::image::DecodedImage;
 use passerelle_desktop::{Cursor, Damage, Framebuffer, FramebufferError, Pointer, Rect, Size, Tally};
 
+use super::bitmap::{self, Bitmaps};
 use super::skipped::Part;
 
 /// How much of an update goes into one fast-path PDU, which holds at most 32 KiB.
@@ -33,6 +34,9 @@ pub(super) struct Screen {
     framebuffer: Framebuffer,
     /// What is on its way from one to the other.
     converted: Vec<u32>,
+    bitmaps: Bitmaps,
+    /// Where bitmaps were drawn in the framebuffer only.
+    ahead: Rect,
     pointer: Pointer,
     position: Option<(u16, u16)>,
     active: bool,
@@ -49,6 +53,8 @@ impl Screen {
             processor: processor(),
             framebuffer,
             converted: Vec::new(),
+            bitmaps: Bitmaps::default(),
+            ahead: Rect::default(),
             pointer: Pointer::Default,
             position: None,
             active: false,
@@ -61,10 +67,16 @@ impl Screen {
         if size != self.framebuffer.size() {
             self.framebuffer = Framebuffer::new(size)?;
             self.image = DecodedImage::new(PixelFormat::RgbA32, size.width, size.height);
+            self.ahead = Rect::default();
         }
         self.processor = processor();
         self.active = true;
         Ok(())
+    }
+
+    /// Makes all of the picture black.
+    pub(super) fn blacken(&mut self) {
+        self.framebuffer.fill(Rect::of(self.framebuffer.size()), 0);
     }
 
     /// Whether there has been a share.
@@ -99,10 +111,15 @@ impl Screen {
         {
             return tally.add(Part::Undecodable);
         }
-        let (image, processor) = (&mut self.image, &mut self.processor);
-        let update = BitmapUpdateData { rectangles: vec![bitmap] };
-        let updates = tally.contain(|| processor.process_bitmap_update(image, update).unwrap_or_default());
-        self.apply(updates, tally);
+        if bitmap::is_coloured(&bitmap) {
+            let area = bitmap::destination(&bitmap, self.framebuffer.size());
+            let pixels = area.and_then(|area| Some((area, self.bitmaps.pixels(&bitmap, area, tally)?)));
+            let Some((area, pixels)) = pixels else { return tally.add(Part::Undecodable) };
+            self.framebuffer.blit(area, pixels);
+            self.ahead = self.ahead.hull(area);
+            return;
+        }
+        self.process_bitmap(bitmap, tally);
     }
 
     /// Draws a pointer update.
@@ -155,8 +172,42 @@ impl Screen {
         if within { Ok(()) } else { Err(Part::Undecodable) }
     }
 
+    /// Draws in the image what is only in the framebuffer: others draw beside it, and what they drew is copied as a whole.
+    fn catch_up(&mut self, tally: &mut Tally) {
+        let area = std::mem::take(&mut self.ahead);
+        let (Some(right), Some(bottom)) = (area.width.checked_sub(1), area.height.checked_sub(1)) else {
+            return;
+        };
+        // From the bottom to the top: blue, green, red and a byte that means nothing.
+        let rows: Vec<&[u32]> = self.framebuffer.rows(area).collect();
+        let data: Vec<u8> = rows.into_iter().rev().flatten().flat_map(|pixel| pixel.to_le_bytes()).collect();
+        let bitmap = BitmapData {
+            rectangle: InclusiveRectangle {
+                left: area.x,
+                top: area.y,
+                right: area.x.saturating_add(right),
+                bottom: area.y.saturating_add(bottom),
+            },
+            width: area.width,
+            height: area.height,
+            bits_per_pixel: 32,
+            compression_flags: Compression::empty(),
+            compressed_data_header: None,
+            bitmap_data: &data,
+        };
+        self.process_bitmap(bitmap, tally);
+    }
+
+    fn process_bitmap(&mut self, bitmap: BitmapData<'_>, tally: &mut Tally) {
+        let (image, processor) = (&mut self.image, &mut self.processor);
+        let update = BitmapUpdateData { rectangles: vec![bitmap] };
+        let updates = tally.contain(|| processor.process_bitmap_update(image, update).unwrap_or_default());
+        self.apply(updates, tally);
+    }
+
     /// Has an update processed that can only be handed over as the fast-path PDUs in which it would come.
     fn fragments(&mut self, code: UpdateCode, data: &[u8], tally: &mut Tally) {
+        self.catch_up(tally);
         let count = data.len().div_ceil(FRAGMENT);
         let (image, processor) = (&mut self.image, &mut self.processor);
         let updates = tally.contain(|| {
@@ -216,6 +267,7 @@ impl Screen {
 
     /// Draws the frames that the graphics pipeline completed.
     pub(super) fn compose(&mut self, client: &mut GraphicsPipelineClient, tally: &mut Tally) {
+        self.catch_up(tally);
         let image = &mut self.image;
         let Some(composed) = tally.contain(|| composite_graphics_pipeline(client, image)) else { return };
         let Ok(composed) = composed else { return tally.add(Part::Undecodable) };
@@ -305,4 +357,63 @@ fn cursor(pointer: &DecodedPointer) -> Option<Pointer> {
     // Targets may point with a place beside the picture; the nearest pixel will do.
     let hotspot = (pointer.hotspot_x.min(size.width - 1), pointer.hotspot_y.min(size.height - 1));
     Cursor::new(size, hotspot, pixels).ok().map(Pointer::Shape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size { width: 20, height: 10 };
+
+    fn pixels(screen: &Screen) -> Vec<u32> {
+        screen.framebuffer.rows(Rect::of(SIZE)).flatten().copied().collect()
+    }
+
+    #[test]
+    fn bitmaps_look_as_the_library_draws_them_and_others_draw_on_them() {
+        let noise: Vec<u8> = (0..4000u32).map(|i| (i * i / 7 + i) as u8).collect();
+        // 32 bits, compressed, without RLE and alpha: the three planes, and a byte at the end.
+        let planar = [&[0x20], noise.get(..7 * 3 * 3 + 1).unwrap()].concat();
+        let (mut ours, mut theirs) = (Screen::new(SIZE), Screen::new(SIZE));
+        let mut tally = Tally::default();
+        for (depth, (left, top), columns, data) in [
+            (15, (0, 0), 5, &noise[..8 * 2 * 3]),
+            (16, (6, 0), 7, &noise[100..100 + 8 * 2 * 3]),
+            (16, (13, 7), 6, &noise[200..200 + 8 * 2 * 3]),
+            (24, (0, 4), 7, &noise[300..300 + 24 * 3]),
+            (32, (8, 4), 7, &noise[400..400 + 7 * 4 * 3]),
+            (32, (5, 3), 7, &planar),
+            // One that reaches beyond the picture, one that is too short, and one whose place is another.
+            (32, (15, 4), 7, &noise[..7 * 4 * 3]),
+            (24, (0, 4), 7, &noise[..24 * 3 - 1]),
+            (24, (0, 4), 9, &noise[..24 * 3]),
+        ] {
+            let bitmap = || BitmapData {
+                rectangle: InclusiveRectangle { left, top, right: left + columns - 1, bottom: top + 2 },
+                width: if depth == 15 || depth == 16 { 8 } else { 7 },
+                height: 3,
+                bits_per_pixel: depth,
+                compression_flags: if data.len() == planar.len() {
+                    Compression::BITMAP_COMPRESSION
+                } else {
+                    Compression::empty()
+                },
+                compressed_data_header: None,
+                bitmap_data: data,
+            };
+            ours.bitmap(bitmap(), &mut tally);
+            theirs.process_bitmap(bitmap(), &mut tally);
+            assert_eq!(pixels(&ours), pixels(&theirs), "{depth} bits at {left}, {top}");
+        }
+        // Each of the last three, by both.
+        assert!(matches!(tally.list(), [one] if one.count == 6), "{:?}", tally.list());
+        assert!(pixels(&ours).iter().filter(|pixel| **pixel != 0).count() > 60);
+        assert!(ours.image.data() != theirs.image.data());
+        ours.catch_up(&mut tally);
+        let seen = |screen: &Screen| -> Vec<[u8; 3]> {
+            screen.image.data().as_chunks().0.iter().map(|[r, g, b, _]| [*r, *g, *b]).collect()
+        };
+        assert_eq!(seen(&ours), seen(&theirs));
+        assert_eq!(pixels(&ours), pixels(&theirs));
+    }
 }

@@ -4,7 +4,7 @@ use ironrdp_core::decode;
 use ironrdp_pdu::Action;
 use ironrdp_pdu::mcs::McsMessage;
 use ironrdp_pdu::x224::X224;
-use passerelle_desktop::{Damage, DecodeError, Framebuffer, Pointer, Size, Skipped, Tally};
+use passerelle_desktop::{Blackout, Damage, DecodeError, Framebuffer, Pointer, Size, Skipped, Tally};
 
 use super::bulk::Bulk;
 use super::channel::Chunks;
@@ -15,9 +15,6 @@ use super::share;
 use super::skipped::Part;
 use crate::Start;
 
-/// The static virtual channel that carries the dynamic ones.
-const DRDYNVC: &str = "drdynvc";
-
 pub(super) struct Session {
     io_channel: u16,
     static_channels: Vec<u16>,
@@ -27,23 +24,42 @@ pub(super) struct Session {
     chunks: Chunks,
     dynamic: Dynamic,
     screen: Screen,
+    blackout: Option<Blackout>,
     tally: Tally,
 }
 
 impl Session {
     pub(super) fn new(start: &Start) -> Self {
-        let drdynvc = start.static_channels.iter().find(|(name, _)| name.eq_ignore_ascii_case(DRDYNVC));
         Self {
             io_channel: start.io_channel,
             static_channels: start.static_channels.iter().map(|(_, id)| *id).collect(),
-            drdynvc: drdynvc.map(|(_, id)| *id),
-            bulk: Bulk::default(),
+            drdynvc: start.drdynvc(),
+            bulk: if start.plain { Bulk::none() } else { Bulk::default() },
             fragments: Fragments::default(),
             chunks: Chunks::default(),
             dynamic: Dynamic::default(),
             screen: Screen::new(Size { width: start.width, height: start.height }),
+            blackout: None,
             tally: Tally::default(),
         }
+    }
+
+    /// From here on nothing is drawn.
+    pub(super) fn darken(&mut self, asked: Blackout) {
+        // The rest of what is incomplete is missing.
+        self.fragments = Fragments::default();
+        self.chunks.discard();
+        self.screen.blacken();
+        self.blackout = Some(asked);
+    }
+
+    /// From here on it is again.
+    pub(super) fn lighten(&mut self) {
+        self.blackout = None;
+    }
+
+    pub(super) fn blackout(&self) -> Option<&Blackout> {
+        self.blackout.as_ref()
     }
 
     /// Draws one PDU.
@@ -51,7 +67,8 @@ impl Session {
         let Self { bulk, fragments, screen, tally, .. } = self;
         match action {
             Action::FastPath => {
-                fragments.receive(pdu, bulk, screen, tally);
+                fragments
+                    .receive(pdu, bulk, tally, &mut |code, data, tally| screen.update(code, data, tally));
                 Ok(())
             }
             Action::X224 => match decode::<X224<McsMessage<'_>>>(pdu) {
@@ -98,7 +115,7 @@ impl Session {
     }
 
     pub(super) fn pointer(&self) -> &Pointer {
-        self.screen.pointer()
+        if self.blackout.is_some() { &Pointer::Hidden } else { self.screen.pointer() }
     }
 
     pub(super) fn pointer_position(&self) -> Option<(u16, u16)> {

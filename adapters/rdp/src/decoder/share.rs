@@ -100,7 +100,7 @@ fn share_data(mut body: Reader<'_>, bulk: &mut Bulk, screen: &mut Screen, tally:
 
 /// The desktop's size in a Demand Active PDU (MS-RDPBCGR 2.2.1.13.1.1), from its bitmap capability set
 /// (2.2.7.1.2). The other sets are not looked into: none of them is worth losing a recording for.
-fn desktop_size(mut body: Reader<'_>) -> Option<Size> {
+pub(crate) fn desktop_size(mut body: Reader<'_>) -> Option<Size> {
     body.skip(4)?;
     let source = body.u16()?;
     body.skip(2)?;
@@ -122,7 +122,7 @@ fn desktop_size(mut body: Reader<'_>) -> Option<Size> {
 }
 
 /// Reads little-endian numbers off the front.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
     pub(super) fn skip(&mut self, len: usize) -> Option<&'a [u8]> {

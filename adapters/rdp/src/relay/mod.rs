@@ -1,8 +1,10 @@
 //! The splice: frames what passes between two peers, lets through what is permitted.
 //!
 //! Pictures go through as they are. What people may or may not do is decided PDU by PDU: `input` decides about keys
-//! and pointer, `io` about the I/O channel, `statics` and `dynamic` about virtual channels, as `names` says.
+//! and pointer, `io` about the I/O channel, `statics` and `dynamic` about virtual channels, as `names` says. `blackout`
+//! has the recording leave the screen out for a while.
 
+mod blackout;
 mod bytes;
 mod channel;
 mod clipboard;
@@ -16,6 +18,7 @@ mod inject;
 mod input;
 mod io;
 mod legs;
+mod log;
 mod messages;
 mod names;
 mod outcome;
@@ -34,9 +37,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use passerelle_desktop::{
-    ClipboardLimits, Denied, Farewell, Notice, Permission, Permissions, Record, Relay, RelayError, Side, Step,
+    Blackout, BlackoutError, BlackoutState, ClipboardLimits, Denied, Farewell, Notice, Permission,
+    Permissions, Record, Relay, RelayError, Side, Step,
 };
 
+use blackout::Privacy;
 use frame::{Frame, frame};
 use held::{Held, Part};
 use inject::Injections;
@@ -46,7 +51,9 @@ use legs::{Legs, Place};
 use outcome::Outcome;
 use statics::Static;
 
-pub use settings::{KeystrokePolicy, RelaySettings};
+pub use input::RdpInputReader;
+pub use log::RdpLog;
+pub use settings::RelaySettings;
 pub use violation::RelayViolation;
 
 /// Forwards PDUs between a viewer and a target after Client Info, as far as they are permitted.
@@ -72,6 +79,8 @@ pub struct RdpRelay {
     inject: Injections,
     /// What the viewer may not see at present.
     held: Held,
+    /// What the recording may not show at present.
+    privacy: Privacy,
     /// What the target did wrong in what waited, for the next step to tell.
     violation: Option<RelayViolation>,
     /// What happened outside of a step, for the next one to tell.
@@ -85,6 +94,7 @@ struct Policy {
     clipboard: ClipboardLimits,
     store_clipboard: bool,
     recorded: bool,
+    blackout: bool,
     auto_reconnect: bool,
 }
 
@@ -97,6 +107,7 @@ struct Surroundings<'a> {
     notices: &'a mut Vec<Notice>,
     inject: &'a mut Injections,
     input: &'a mut Input,
+    privacy: &'a mut Privacy,
     /// The size that the viewer asked for, if nothing else will tell it.
     asked_size: Option<(u16, u16)>,
 }
@@ -132,6 +143,7 @@ impl RdpRelay {
             keystrokes,
             store_clipboard,
             recorded,
+            blackout,
             auto_reconnect,
         } = settings;
         let statics = viewer.statics.iter().enumerate();
@@ -139,11 +151,12 @@ impl RdpRelay {
             statics: statics.map(|(index, channel)| Static::new(index, channel)).collect(),
             legs: Legs::new(viewer, target),
             permissions,
-            policy: Policy { granted, clipboard, store_clipboard, recorded, auto_reconnect },
+            policy: Policy { granted, clipboard, store_clipboard, recorded, blackout, auto_reconnect },
             input: Input::new(keystrokes),
             io: Io::default(),
             inject: Injections::default(),
             held: Held::default(),
+            privacy: Privacy::default(),
             violation: None,
             untold: Vec::new(),
         }
@@ -244,6 +257,7 @@ impl RdpRelay {
         Ok(match frame {
             Frame::FastPath { len, .. } if from == Side::Target => {
                 if self.permissions.allows(Permission::View) {
+                    self.privacy.fast_path(pdu);
                     Step::Forward { len, record: Record::Wire }
                 } else {
                     Step::Drop { len }
@@ -280,10 +294,12 @@ impl RdpRelay {
         address: outcome::Address,
         notices: &mut Vec<Notice>,
     ) -> Result<Outcome, RelayViolation> {
-        let Self { legs, permissions, policy, input, io, statics, inject, .. } = self;
+        let Self { legs, permissions, policy, input, io, statics, inject, privacy, .. } = self;
         let users = (legs.of(Side::Viewer).user, legs.of(Side::Target).user);
-        let (permissions, policy) = (*permissions, *policy);
-        let mut cx = Surroundings { permissions, policy, users, notices, inject, input, asked_size: None };
+        let (permissions, mut policy) = (*permissions, *policy);
+        policy.store_clipboard &= !privacy.is_dark();
+        let mut cx =
+            Surroundings { permissions, policy, users, notices, inject, input, privacy, asked_size: None };
         match place {
             Place::Io => io.decide(from, data, &mut cx),
             Place::Message => io.message(from, data, &mut cx),
@@ -328,11 +344,19 @@ impl Relay for RdpRelay {
 
     fn set_permissions(&mut self, permissions: Permissions) {
         let before = std::mem::replace(&mut self.permissions, permissions);
-        let Self { legs, policy, input, io, statics, inject, untold, .. } = self;
+        let Self { legs, policy, input, io, statics, inject, privacy, untold, .. } = self;
         let users = (legs.of(Side::Viewer).user, legs.of(Side::Target).user);
         let policy = *policy;
-        let mut cx =
-            Surroundings { permissions, policy, users, notices: untold, inject, input, asked_size: None };
+        let mut cx = Surroundings {
+            permissions,
+            policy,
+            users,
+            notices: untold,
+            inject,
+            input,
+            privacy,
+            asked_size: None,
+        };
         io.permissions_changed(before, &mut cx);
         for channel in statics {
             channel.permissions_changed(&mut cx);
@@ -342,6 +366,23 @@ impl Relay for RdpRelay {
     fn at_next_connection(&self) -> Permissions {
         let missed = self.statics.iter().flat_map(Static::missed).chain(self.io.missed());
         missed.filter(|permission| self.permissions.allows(*permission)).collect()
+    }
+
+    fn begin_blackout(&mut self, asked: Blackout) -> Result<(), BlackoutError> {
+        self.begin_privacy(asked)
+    }
+
+    fn end_blackout(&mut self) {
+        self.end_privacy();
+    }
+
+    fn blackout(&self) -> BlackoutState {
+        self.privacy.state()
+    }
+
+    fn settled(&mut self, notices: &mut Vec<Notice>) {
+        self.pursue_privacy();
+        notices.append(&mut self.untold);
     }
 
     fn finish(&mut self, notices: &mut Vec<Notice>) {

@@ -24,7 +24,7 @@ pub(super) enum Keep {
     Wire,
     /// Nothing.
     Nothing,
-    /// These user data in their place.
+    /// These user data in their place; nothing when they are empty.
     Other(Vec<u8>),
 }
 
@@ -48,6 +48,7 @@ impl Outcome {
         let record = |keep| match keep {
             Keep::Wire => Record::Wire,
             Keep::Nothing => Record::Redacted(Vec::new()),
+            Keep::Other(data) if data.is_empty() => Record::Redacted(Vec::new()),
             Keep::Other(data) => Record::Redacted(frame(&data)),
         };
         match self {

@@ -1,6 +1,6 @@
 //! What the gateway decides about a relay before it starts.
 
-use passerelle_desktop::{ClipboardLimits, Permissions};
+use passerelle_desktop::{ClipboardLimits, KeystrokePolicy, Permissions};
 
 use crate::Channels;
 
@@ -24,16 +24,10 @@ pub struct RelaySettings {
     pub store_clipboard: bool,
     /// Whether the session is recorded: what no decoder of ours follows is then kept out of the negotiation.
     pub recorded: bool,
+    /// Whether blackouts may be asked for: what can be drawn only with what came before it is then kept out of the
+    /// negotiation, too. The target must have been connected with
+    /// [`ConnectOptions::plain_updates`](crate::target::ConnectOptions::plain_updates).
+    pub blackout: bool,
     /// Whether the target's auto-reconnect cookie (MS-RDPBCGR 5.5) reaches the viewer.
     pub auto_reconnect: bool,
-}
-
-/// What the recording keeps of the keys that the technician pressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeystrokePolicy {
-    /// That a key was pressed or released and when, not which one.
-    #[default]
-    None,
-    /// Every key.
-    All,
 }

@@ -4,7 +4,7 @@ use ironrdp_pdu::rdp::client_info::ClientInfoFlags;
 use ironrdp_pdu::rdp::headers::BasicSecurityHeaderFlags;
 use zeroize::Zeroizing;
 
-use super::{CredentialsError, TargetCredentials, TargetError};
+use super::{ConnectOptions, CredentialsError, TargetCredentials, TargetError};
 
 /// The longest user data that an MCS length of two octets can announce (T.125 with X.691 10.9.3.6).
 const LONGEST: usize = 0x3fff;
@@ -46,23 +46,28 @@ pub(super) struct Rewritten {
 /// - User name, domain and password are replaced; the target is told to log in by itself (INFO_AUTOLOGON) if
 ///   there are both a user name and a password, and not to otherwise.
 /// - The password is none of a smart card's (INFO_PASSWORD_IS_SC_PIN).
-/// - Without `programs` the shell, the working directory and the flags of RemoteApp go.
+/// - Where updates must be plain, no bulk compression is asked for.
+/// - Without [`ConnectOptions::programs`] the shell, the working directory and the flags of RemoteApp go.
 /// - The viewer's own address and its auto-reconnect cookie go.
 ///
 /// The rest stays as it came, fields that are unknown here too.
 pub(super) fn rewrite(
     user_data: &[u8],
     credentials: &TargetCredentials,
-    programs: bool,
+    options: ConnectOptions,
 ) -> Result<Rewritten, TargetError> {
     let packet = Packet::parse(user_data)?;
     let account = credentials.complete();
     let mut flags = packet.flags - ClientInfoFlags::PASSWORD_IS_SC_PIN;
     flags.set(ClientInfoFlags::AUTOLOGON, account.is_some());
-    if !programs {
+    if options.plain_updates {
+        flags -= ClientInfoFlags::COMPRESSION;
+    }
+    if !options.programs {
         flags -= ClientInfoFlags::RAIL | ClientInfoFlags::HIDEF_RAIL_SUPPORTED;
     }
-    let (shell, directory) = if programs { (packet.shell, packet.directory) } else { (&[][..], &[][..]) };
+    let (shell, directory) =
+        if options.programs { (packet.shell, packet.directory) } else { (&[][..], &[][..]) };
     let encoding = packet.encoding;
     let (domain, username, password) = match &account {
         Some(account) => (

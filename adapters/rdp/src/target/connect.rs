@@ -56,7 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Authenticated<S> {
         if !skips_joins {
             self.join(&hello).await?;
         }
-        Ok(TargetLeg { transport: self.transport, hello, facts: self.facts, programs: options.programs })
+        Ok(TargetLeg { transport: self.transport, hello, facts: self.facts, options })
     }
 
     /// MCS Erect Domain Request and Attach User (MS-RDPBCGR 2.2.1.5 to 2.2.1.7): gives the user's channel.
@@ -115,8 +115,7 @@ pub struct TargetLeg<S> {
     pub hello: ServerHello,
     /// What was negotiated.
     pub facts: TargetFacts,
-    /// [`ConnectOptions::programs`].
-    programs: bool,
+    options: ConnectOptions,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TargetLeg<S> {
@@ -125,7 +124,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TargetLeg<S> {
     ///
     /// The viewer's shell, working directory and RemoteApp flags pass only with [`ConnectOptions::programs`].
     /// The viewer's own network address is withheld, and so is an auto-reconnect cookie, with which it would
-    /// reconnect to a session without anyone's leave. Its bulk compression, time zone and all else pass.
+    /// reconnect to a session without anyone's leave. Its wish for bulk compression passes unless updates must be
+    /// plain ([`ConnectOptions::plain_updates`]); time zone and all else pass.
     ///
     /// # Errors
     /// The target went away, the viewer's PDU is malformed, or the credentials cannot be written as it asks.
@@ -135,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TargetLeg<S> {
         credentials: &TargetCredentials,
     ) -> Result<Vec<u8>, TargetError> {
         credentials.check()?;
-        let rewritten = client_info::rewrite(&viewer.user_data, credentials, self.programs)?;
+        let rewritten = client_info::rewrite(&viewer.user_data, credentials, self.options)?;
         let request = SendDataRequest {
             initiator_id: self.hello.channels.user,
             channel_id: self.hello.channels.io,

@@ -21,6 +21,9 @@ pub struct ConnectOptions {
     pub message_channel: bool,
     /// Whether the viewer may have a program run instead of the desktop: a shell of its own, or RemoteApp.
     pub programs: bool,
+    /// Whether each update must be readable without those before it: then neither bulk compression nor the graphics
+    /// pipeline is asked for.
+    pub plain_updates: bool,
 }
 
 /// The viewer's blocks as the target is to see them.
@@ -29,6 +32,7 @@ pub struct ConnectOptions {
 /// - No multitransport: what goes by UDP would go round the gateway.
 /// - No message channel unless there is one on the other leg, and then neither network auto-detection nor
 ///   heartbeats, which need it.
+/// - No graphics pipeline where updates must be plain.
 /// - None of the blocks that a target does not know which lacks EXTENDED_CLIENT_DATA_SUPPORTED (MS-RDPBCGR
 ///   2.2.1.2.1).
 ///
@@ -53,6 +57,11 @@ pub(super) fn blocks(hello: &ClientHello, selected: &Selected, options: ConnectO
             ClientEarlyCapabilityFlags::SUPPORT_NET_CHAR_AUTODETECT
                 | ClientEarlyCapabilityFlags::SUPPORT_HEART_BEAT_PDU,
         );
+    }
+    if options.plain_updates
+        && let Some(flags) = &mut blocks.core.optional_data.early_capability_flags
+    {
+        flags.remove(ClientEarlyCapabilityFlags::SUPPORT_DYN_VC_GFX_PROTOCOL);
     }
     blocks
 }
@@ -110,7 +119,8 @@ mod tests {
     use super::*;
     use crate::target::TargetSecurity;
 
-    const ALL: ConnectOptions = ConnectOptions { message_channel: true, programs: true };
+    const ALL: ConnectOptions =
+        ConnectOptions { message_channel: true, programs: true, plain_updates: false };
     const NEED_MESSAGES: ClientEarlyCapabilityFlags = ClientEarlyCapabilityFlags::SUPPORT_NET_CHAR_AUTODETECT
         .union(ClientEarlyCapabilityFlags::SUPPORT_HEART_BEAT_PDU);
 

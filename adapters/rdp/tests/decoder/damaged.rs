@@ -2,10 +2,12 @@
 
 use std::sync::LazyLock;
 
-use passerelle_desktop::Decoder as _;
+use passerelle_desktop::{Decoder as _, TargetLog as _};
+use passerelle_rdp::{RdpLog, Start};
 use proptest::prelude::*;
 
-use crate::harness::{Fixture, begun};
+use crate::harness::{Fixture, begun, pdus, picture};
+use crate::stored::stored;
 
 /// One of each way to send pictures; the first few PDUs of each are short, so little of it does.
 static FIXTURES: LazyLock<Vec<Fixture>> = LazyLock::new(|| {
@@ -37,17 +39,6 @@ fn damage() -> impl Strategy<Value = Damage> {
         1 => (at(), 1..64usize).prop_map(|(at, len)| Damage::Remove(at, len)),
         1 => (at(), prop::collection::vec(any::<u8>(), 1..64)).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
     ]
-}
-
-/// The lengths of the PDUs in `wire`, which is whole.
-fn pdus(mut wire: &[u8]) -> Vec<Vec<u8>> {
-    let mut pdus = Vec::new();
-    while let Ok(Some(info)) = ironrdp_pdu::find_size(wire) {
-        let Some((pdu, rest)) = wire.split_at_checked(info.length) else { break };
-        pdus.push(pdu.to_vec());
-        wire = rest;
-    }
-    pdus
 }
 
 fn apply(bytes: &mut Vec<u8>, damage: &Damage) {
@@ -84,6 +75,7 @@ proptest! {
         for damage in &damages {
             apply(&mut wire, damage);
         }
+        let _ = stored(&fixture.start, &wire, piece);
         let mut decoder = begun(&fixture.start);
         for bytes in wire.chunks(piece) {
             if decoder.target(bytes).is_err() {
@@ -111,10 +103,18 @@ proptest! {
             }
         }
         let mut decoder = begun(&fixture.start);
+        let mut log = RdpLog::new(&fixture.start);
+        let mut out = Vec::new();
+        let mut stored = begun(&Start { plain: true, ..fixture.start.clone() });
         for pdu in &pdus {
             if decoder.target(pdu).is_err() {
                 break;
             }
+            log.take(pdu, true);
+            while log.advance(&mut out) {}
+            stored.target(&out).unwrap();
+            out.clear();
         }
+        prop_assert!(picture(&decoder) == picture(&stored));
     }
 }

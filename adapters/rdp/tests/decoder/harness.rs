@@ -51,6 +51,7 @@ pub(crate) fn start() -> Start {
         message_channel: None,
         static_channels: vec![("drdynvc".into(), DRDYNVC)],
         compression: Some(1),
+        plain: false,
     }
 }
 
@@ -135,4 +136,15 @@ pub(crate) fn bitmap(area: Rect, colour: u32) -> Vec<u8> {
         update.extend(colour.to_le_bytes());
     }
     update
+}
+
+/// The PDUs in `wire`, which is whole.
+pub(crate) fn pdus(mut wire: &[u8]) -> Vec<Vec<u8>> {
+    let mut pdus = Vec::new();
+    while let Ok(Some(info)) = ironrdp_pdu::find_size(wire) {
+        let Some((pdu, rest)) = wire.split_at_checked(info.length) else { break };
+        pdus.push(pdu.to_vec());
+        wire = rest;
+    }
+    pdus
 }

@@ -54,7 +54,8 @@ pub(crate) fn credentials() -> TargetCredentials {
     }
 }
 
-pub(crate) const OPTIONS: ConnectOptions = ConnectOptions { message_channel: true, programs: false };
+pub(crate) const OPTIONS: ConnectOptions =
+    ConnectOptions { message_channel: true, programs: false, plain_updates: false };
 
 /// What a viewer says that wants NLA, two channels, a message channel and UDP.
 pub(crate) fn client_hello() -> ClientHello {

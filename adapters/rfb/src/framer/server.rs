@@ -113,6 +113,11 @@ impl ServerFramer {
         (self.width, self.height)
     }
 
+    /// Sets the framebuffer's width and height, between two messages: for somebody who reads a log that lacks a part.
+    pub fn set_desktop_size(&mut self, width: u16, height: u16) {
+        (self.width, self.height) = (width, height);
+    }
+
     /// How many updates have begun.
     pub fn updates(&self) -> u64 {
         self.updates

@@ -27,14 +27,16 @@ mod trle;
 #[cfg(test)]
 mod tests;
 
-use passerelle_desktop::{Damage, DecodeError, Decoder, Framebuffer, Pointer, Size, Skipped, Tally};
+use passerelle_desktop::{
+    Blackout, Damage, DecodeError, Decoder, Framebuffer, Pointer, Rect, Size, Skipped, Tally,
+};
 use passerelle_rfb::{
     Encoding, Limits, Parsed, PixelFormat, Reach, ServerFramer, ServerInit, ServerMessage, Span,
 };
 
 pub use part::Part;
 
-use crate::Marker;
+use crate::{MarkedFormat, Marker};
 use effort::Effort;
 use pixels::{ColourMap, Pixels};
 use rectangle::{Head, Streams};
@@ -73,6 +75,8 @@ pub struct VncDecoder {
     pointer: Pointer,
     position: Option<(u16, u16)>,
     tally: Tally,
+    /// Nothing of the screen is kept here.
+    blackout: Option<Blackout>,
     /// The longest rectangle that is kept.
     longest: usize,
 }
@@ -86,6 +90,7 @@ impl Default for VncDecoder {
             pointer: Pointer::Default,
             position: None,
             tally: Tally::default(),
+            blackout: None,
             longest: MAX_RECTANGLE,
         }
     }
@@ -210,11 +215,29 @@ fn new_size(message: &ServerMessage<'_>) -> Option<Size> {
 impl Decoder for VncDecoder {
     fn state(&mut self, entry: &[u8]) -> Result<(), DecodeError> {
         let state = |problem: String| DecodeError::State(problem);
-        let Marker::PixelFormat(format) = Marker::parse(entry).map_err(|error| state(error.to_string()))?;
-        let format = PixelFormat::parse(&PixelFormat::from(format).encode())
-            .map_err(|error| state(error.to_string()))?;
         let session = self.session.as_mut().ok_or_else(|| state("it comes before ServerInit".to_owned()))?;
-        session.framer.set_pixel_format(format);
+        let checked = |format: MarkedFormat| {
+            PixelFormat::parse(&PixelFormat::from(format).encode()).map_err(|error| state(error.to_string()))
+        };
+        match Marker::parse(entry).map_err(|error| state(error.to_string()))? {
+            Marker::PixelFormat(format) => session.framer.set_pixel_format(checked(format)?),
+            Marker::Blackout(asked) => {
+                self.framebuffer.fill(Rect::of(self.framebuffer.size()), 0);
+                self.blackout = Some(asked);
+            }
+            Marker::BlackoutEnd { width, height, pixel_format, streams_lost } => {
+                session.framer.set_pixel_format(checked(pixel_format)?);
+                session.framer.set_desktop_size(width, height);
+                if streams_lost {
+                    session.streams.lose_all();
+                }
+                let size = Size { width, height };
+                if size != self.framebuffer.size() {
+                    self.framebuffer = Framebuffer::new(size)?;
+                }
+                self.blackout = None;
+            }
+        }
         Ok(())
     }
 
@@ -235,7 +258,11 @@ impl Decoder for VncDecoder {
     }
 
     fn pointer(&self) -> &Pointer {
-        &self.pointer
+        if self.blackout.is_some() { &Pointer::Hidden } else { &self.pointer }
+    }
+
+    fn blackout(&self) -> Option<&Blackout> {
+        self.blackout.as_ref()
     }
 
     fn pointer_position(&self) -> Option<(u16, u16)> {

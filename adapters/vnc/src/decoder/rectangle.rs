@@ -49,6 +49,13 @@ pub(super) struct Streams {
 }
 
 impl Streams {
+    /// Rectangles of every kind were not read.
+    pub(super) fn lose_all(&mut self) {
+        for encoding in [Encoding::ZLIB, Encoding::ZRLE, Encoding::TIGHT] {
+            self.lose(encoding);
+        }
+    }
+
     /// A rectangle was not read.
     pub(super) fn lose(&mut self, encoding: Encoding) {
         match encoding {

@@ -208,6 +208,30 @@ fn content_len(message: &ExtendedClipboard<'_>, limit: u32) -> Result<u64, Unacc
     Ok(total)
 }
 
+/// The text in a message of either side that carries clipboard content, at most `most` bytes of it; nothing if it
+/// carries none or is malformed.
+pub fn clipboard_text(message: &[u8], most: usize) -> Option<String> {
+    let ([_, _, _, _, len @ ..], content) = message.split_first_chunk::<8>()?;
+    if i32::from_be_bytes(*len) >= 0 {
+        return Some(content.iter().take(most).map(|byte| char::from(*byte)).collect());
+    }
+    let (flags, body) = content.split_first_chunk()?;
+    let flags = u32::from_be_bytes(*flags);
+    if flags & PROVIDE == 0 || flags & u32::from(ClipboardFormats::TEXT.0) == 0 {
+        return None;
+    }
+    let mut inflate = Inflate { zlib: Decompress::new(true), input: body };
+    let mut size = [0; 4];
+    inflate.fill(&mut size).ok()?;
+    let mut text = vec![0; usize::try_from(u32::from_be_bytes(size)).ok()?.min(most)];
+    inflate.fill(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    Some(text.trim_end_matches('\0').to_owned())
+}
+
+/// The flag of a message that brings content.
+const PROVIDE: u32 = 1 << 28;
+
 struct Inflate<'a> {
     zlib: Decompress,
     input: &'a [u8],

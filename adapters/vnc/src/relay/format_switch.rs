@@ -88,6 +88,11 @@ impl FormatSwitch {
         self.outstanding = self.outstanding.saturating_add(1);
     }
 
+    /// At most so many updates are under way or still to come.
+    pub(super) fn owed(&self) -> u64 {
+        self.outstanding
+    }
+
     /// Continuous updates are switched on or off at the target.
     pub(super) fn continuous_updates(&mut self, enable: bool) {
         self.asked |= enable;
@@ -211,6 +216,16 @@ impl FormatSwitch {
     /// Whether an earlier change has yet to take effect.
     fn is_pending(&self) -> bool {
         self.after_message.is_some() || self.fences.iter().any(|fence| fence.switch.is_some())
+    }
+
+    /// A fence of our own whose answer shows that everything was done that came before it. The answer is ours and changes
+    /// no format.
+    pub(super) fn sync_fence(&mut self) -> Vec<u8> {
+        self.own_fences = self.own_fences.wrapping_add(1);
+        let payload = [&b"synchronize\0"[..], &self.own_fences.to_be_bytes()].concat();
+        let message = Fence { flags: Fence::REQUEST | Fence::BLOCK_BEFORE, payload: &payload }.encode();
+        self.fences.push_back(Outstanding { payload, ours: true, switch: None });
+        message
     }
 
     /// The payload is recognised by its number; the viewer's own payloads seldom have 16 bytes like these.

@@ -1,15 +1,29 @@
 //! What the recording of a target's bytes needs beside them.
 
+use passerelle_desktop::Blackout;
 use passerelle_rfb::PixelFormat;
 use serde::{Deserialize, Serialize};
 
 /// State that a decoder of the target's bytes must know from a point on. Pushed as JSON in
 /// [`Notice::Marker`](passerelle_desktop::Notice::Marker): `{"pixel_format":{"bits_per_pixel":32,…}}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Marker {
     /// Pixels have this format from here on.
     PixelFormat(MarkedFormat),
+    /// From here on updates and sound are missing.
+    Blackout(Blackout),
+    /// From here on they are there again, beginning with a message. A picture of the whole desktop comes soon.
+    BlackoutEnd {
+        /// The desktop's width in pixels.
+        width: u16,
+        /// Its height.
+        height: u16,
+        /// The format of pixels.
+        pixel_format: MarkedFormat,
+        /// Compressed streams were used in the span, so that what they carry from here on cannot be drawn.
+        streams_lost: bool,
+    },
 }
 
 /// A [`PixelFormat`] with names for its fields in a recording.

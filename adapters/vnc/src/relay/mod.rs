@@ -3,6 +3,7 @@
 //! Pixels go through as they are. What people may or may not do is decided message by message: `viewer`
 //! has the decisions about the viewer's messages, `target` those about the target's.
 
+mod blackout;
 mod clipboard;
 mod format_switch;
 mod marker;
@@ -16,18 +17,21 @@ mod violation;
 mod tests;
 
 use passerelle_desktop::{
-    ClipboardLimits, Denied, Notice, Permission, Permissions, Record, Relay, RelayError, Side, Step,
+    Blackout, BlackoutError, BlackoutState, ClipboardLimits, Denied, KeystrokePolicy, Notice, Permission,
+    Permissions, Record, Relay, RelayError, Side, Step,
 };
 use passerelle_rfb::{
     ClientFramer, ClientMessage, CutText, Limits, PixelFormat, Rectangle, Screen, ServerFramer,
 };
 
+use blackout::Privacy;
 use clipboard::Verdict;
 use format_switch::FormatSwitch;
 use pressed::Pressed;
 
+pub use clipboard::clipboard_text;
 pub use marker::{MarkedFormat, Marker};
-pub use settings::{KeystrokePolicy, RelaySettings};
+pub use settings::RelaySettings;
 pub use violation::RelayViolation;
 
 /// Forwards RFB messages between a viewer and a target after ServerInit, as far as they are permitted.
@@ -45,6 +49,7 @@ pub struct VncRelay {
     recorded: bool,
     switch: FormatSwitch,
     pressed: Pressed,
+    privacy: Privacy,
     /// Width and height that were last told.
     desktop: (u16, u16),
     /// The target's screens as they lie on the wire.
@@ -104,6 +109,7 @@ impl VncRelay {
             recorded,
             switch: FormatSwitch::default(),
             pressed: Pressed::default(),
+            privacy: Privacy::default(),
             desktop: (init.width, init.height),
             screens: Screen::encode_all(&[screen]),
             buttons: ExtendedButtons::default(),
@@ -132,7 +138,7 @@ impl VncRelay {
                     complete: true,
                     message: message.to_vec(),
                 });
-                let record = if self.store_clipboard {
+                let record = if self.store_clipboard && !self.privacy.is_dark() {
                     Record::Wire
                 } else {
                     Record::Redacted(clipboard::empty(from))
@@ -193,7 +199,24 @@ impl Relay for VncRelay {
         }
         if permissions.allows(Permission::View) && !before.allows(Permission::View) {
             self.resume_updates();
+            self.resume_privacy();
         }
+    }
+
+    fn begin_blackout(&mut self, asked: Blackout) -> Result<(), BlackoutError> {
+        self.begin_privacy(asked)
+    }
+
+    fn end_blackout(&mut self) {
+        self.end_privacy();
+    }
+
+    fn blackout(&self) -> BlackoutState {
+        self.privacy.state()
+    }
+
+    fn settled(&mut self, notices: &mut Vec<Notice>) {
+        self.settle_privacy(notices);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the gateway decides about a relay before it starts.
 
-use passerelle_desktop::{ClipboardLimits, Permissions};
+use passerelle_desktop::{ClipboardLimits, KeystrokePolicy, Permissions};
 use passerelle_rfb::{Limits, ServerInit};
 
 /// What a [`VncRelay`](crate::VncRelay) starts from.
@@ -20,14 +20,4 @@ pub struct RelaySettings {
     pub recorded: bool,
     /// Bounds on what the peers send. [`Limits::cut_text`] is derived from `clipboard` and ignored.
     pub limits: Limits,
-}
-
-/// What the recording keeps of the keys that the technician pressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeystrokePolicy {
-    /// That a key was pressed or released and when, not which one.
-    #[default]
-    None,
-    /// Every key.
-    All,
 }

@@ -1,7 +1,7 @@
 //! What becomes of the target's messages.
 
-use passerelle_desktop::{Notice, Permission, Side, Step};
-use passerelle_rfb::{Fence, Reach, ServerMessage, Span};
+use passerelle_desktop::{Notice, Permission, Record, Side, Step};
+use passerelle_rfb::{Encoding, Fence, Reach, Rectangle, ServerMessage, Span};
 
 use super::{RelayViolation, VncRelay, deny, forward, mark};
 
@@ -11,19 +11,41 @@ impl VncRelay {
         input: &[u8],
         notices: &mut Vec<Notice>,
     ) -> Result<Step, RelayViolation> {
-        let reach = if self.switch.needs_boundaries() || !self.to_viewer.is_empty() {
+        let begins = self.target.at_message();
+        let rectangle = self.target.at_rectangle() && !begins;
+        let reach = if self.privacy.looks_at_rectangles() {
+            Reach::Rectangle
+        } else if self.switch.needs_boundaries() || !self.to_viewer.is_empty() {
             Reach::Message
         } else {
             Reach::Buffer
         };
-        Ok(match self.target.next(input, reach)? {
+        let span = self.target.next(input, reach)?;
+        if self.privacy.looks_at_rectangles() && !matches!(span, Span::NeedMore { .. }) {
+            if let (true, Some(first)) = (begins, input.first()) {
+                self.privacy.message(*first);
+            }
+            if let (true, Some((area, encoding))) = (rectangle, rectangle_head(input)) {
+                self.privacy.rectangle(area, encoding);
+            }
+        }
+        Ok(match span {
             Span::NeedMore { total } => Step::NeedMore { total },
-            Span::Pass { len } => forward(len),
-            Span::Body { len } if self.target_body_passes => forward(len),
-            Span::Body { len } => Step::Drop { len },
+            Span::Pass { len } if self.privacy.keeps() => forward(len),
+            Span::Pass { len } => unrecorded(len),
+            Span::Body { len } if !self.target_body_passes => Step::Drop { len },
+            // Sound.
+            Span::Body { len } if self.privacy.is_dark() => unrecorded(len),
+            Span::Body { len } => forward(len),
             Span::Message { len, message } => {
                 let bytes = input.get(..len).unwrap_or_default();
-                self.decide_target(&message, bytes, notices)?
+                let step = self.decide_target(&message, bytes, notices)?;
+                let picture = !begins || matches!(message, ServerMessage::QemuAudio { .. });
+                match step {
+                    // A part of an update, or sound.
+                    Step::Forward { len, .. } if picture && self.privacy.is_dark() => unrecorded(len),
+                    step => step,
+                }
             }
         })
     }
@@ -89,6 +111,8 @@ impl VncRelay {
         let answer = self.switch.target_fence(fence, &mut self.target)?;
         if let Some(format) = answer.switch {
             mark(notices, format);
+        } else if answer.ours {
+            self.privacy.fence_answered();
         }
         Ok(if answer.ours { Step::Drop { len } } else { forward(len) })
     }
@@ -101,6 +125,19 @@ impl VncRelay {
             notices.push(Notice::Resized { width, height });
         }
     }
+}
+
+/// Where a rectangle is, and how it is encoded.
+fn rectangle_head(rectangle: &[u8]) -> Option<(Rectangle, Encoding)> {
+    let [x0, x1, y0, y1, w0, w1, h0, h1, number @ ..] = rectangle.first_chunk::<12>()?;
+    let [x, y, width, height] =
+        [[x0, x1], [y0, y1], [w0, w1], [h0, h1]].map(|[high, low]| u16::from_be_bytes([*high, *low]));
+    Some((Rectangle { x, y, width, height }, Encoding(i32::from_be_bytes(*number))))
+}
+
+/// What goes on and is not recorded.
+fn unrecorded(len: usize) -> Step {
+    Step::Forward { len, record: Record::Redacted(Vec::new()) }
 }
 
 /// A name fit for a log: one line, without control characters. Its length was bounded by the framer.

@@ -1,6 +1,6 @@
 //! What becomes of the viewer's messages.
 
-use passerelle_desktop::{Notice, Permission, Record, Side, Step};
+use passerelle_desktop::{KeystrokePolicy, Notice, Permission, Record, Side, Step};
 use passerelle_rfb::{
     ClientMessage, DesktopLayout, Encoding, EncodingList, Fence, PixelFormat, QemuAudioRequest, Rectangle,
     ResizeReason, ResizeStatus, ScreenList, ServerMessage, Span, allowed_encodings, update_header,
@@ -10,7 +10,8 @@ use crate::decoder;
 
 use super::format_switch::Change;
 use super::pressed::Key;
-use super::{KeystrokePolicy, RelayViolation, VncRelay, deny, forward, mark};
+use super::{RelayViolation, VncRelay, deny, forward, mark};
+use crate::keys;
 
 impl VncRelay {
     pub(super) fn step_viewer(
@@ -139,10 +140,11 @@ impl VncRelay {
         }
         self.buttons.offered = allowed.contains(&Encoding::EXTENDED_MOUSE_BUTTONS);
         self.follow_buttons();
-        if allowed.iter().copied().eq(wanted.iter()) {
+        let offered = self.privacy.offer(allowed);
+        if offered.iter().copied().eq(wanted.iter()) {
             forward(len)
         } else {
-            Step::Replace { len, with: EncodingList::encode_message(&allowed), record: Record::Wire }
+            Step::Replace { len, with: EncodingList::encode_message(&offered), record: Record::Wire }
         }
     }
 
@@ -251,12 +253,15 @@ impl VncRelay {
         }
         notices.push(Notice::Input);
         self.pressed.key(key, down);
-        let record = match self.keystrokes {
+        let keystrokes = if self.privacy.hides_keys() { KeystrokePolicy::None } else { self.keystrokes };
+        let record = match keystrokes {
             KeystrokePolicy::All => Record::Wire,
-            KeystrokePolicy::None => {
-                let any = Key { keysym: 0, keycode: key.keycode.map(|_| 0) };
-                Record::Redacted(any.message(down))
+            KeystrokePolicy::Kinds => {
+                let kind =
+                    Key { keysym: keys::kind(key.keysym).code().into(), keycode: key.keycode.map(|_| 0) };
+                Record::Redacted(kind.message(down))
             }
+            KeystrokePolicy::None => Record::Redacted(Vec::new()),
         };
         Step::Forward { len, record }
     }

@@ -3,7 +3,7 @@
 //! The version is kept at 2, so that neither compressed data nor a move to another transport is negotiated.
 
 mod layout;
-mod pdu;
+pub(super) mod pdu;
 
 use std::collections::BTreeMap;
 
@@ -202,6 +202,8 @@ impl Dynamic {
         let rule = dynamic_channel(&name);
         let permission = rule.permission;
         let state = match rule.admission {
+            // What it draws needs all that it has drawn.
+            Admission::Always if rule.content == Content::Graphics && cx.policy.blackout => None,
             Admission::Always => Some(State::Requested),
             Admission::Permitted if cx.permissions.allows(permission) => Some(State::Requested),
             Admission::Permitted if !cx.policy.granted.allows(permission) => None,

@@ -11,7 +11,7 @@ const SOFT_SYNC_REQUEST: u8 = 8;
 const SOFT_SYNC_RESPONSE: u8 = 9;
 
 /// The newest version that has neither compression nor a move to another transport.
-pub(super) const MOST_VERSION: u16 = 2;
+pub(in crate::relay) const MOST_VERSION: u16 = 2;
 
 /// `CreationStatus` of a channel that nobody listens to.
 const NO_LISTENER: u32 = 0xc000_0001;
@@ -21,7 +21,7 @@ const LONGEST_NAME: usize = 256;
 
 /// A PDU, judged by its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pdu {
+pub(in crate::relay) enum Pdu {
     Capability {
         version: u16,
     },
@@ -50,7 +50,7 @@ pub(super) enum Pdu {
 
 impl Pdu {
     /// Reads the header of the PDU at the front of `data`, all of which must be there.
-    pub(super) fn parse(data: &[u8]) -> Option<Self> {
+    pub(in crate::relay) fn parse(data: &[u8]) -> Option<Self> {
         let &[first, ref rest @ ..] = data else { return None };
         match first >> 4 {
             CAPABILITY => {
@@ -94,26 +94,26 @@ fn after_id(data: &[u8]) -> Option<&[u8]> {
 }
 
 /// The channel's name in a Create Request.
-pub(super) fn name(data: &[u8]) -> Option<String> {
+pub(in crate::relay) fn name(data: &[u8]) -> Option<String> {
     let rest = after_id(data)?;
     let end = rest.iter().take(LONGEST_NAME + 1).position(|byte| *byte == 0)?;
     rest.get(..end).map(|name| String::from_utf8_lossy(name).into_owned())
 }
 
 /// A Create Request without what follows the channel's name, if anything does.
-pub(super) fn request(data: &[u8]) -> &[u8] {
+pub(in crate::relay) fn request(data: &[u8]) -> &[u8] {
     let header = data.len() - after_id(data).map_or(0, <[u8]>::len);
     let end = data.iter().skip(header).position(|byte| *byte == 0);
     end.and_then(|end| data.get(..header + end + 1)).unwrap_or(data)
 }
 
 /// `CreationStatus` in a Create Response.
-pub(super) fn status(data: &[u8]) -> Option<i32> {
+pub(in crate::relay) fn status(data: &[u8]) -> Option<i32> {
     after_id(data)?.first_chunk().map(|status| i32::from_le_bytes(*status))
 }
 
 /// The response to the Create Request `request` of a client that has no such channel.
-pub(super) fn create_response(request: &[u8]) -> Vec<u8> {
+pub(in crate::relay) fn create_response(request: &[u8]) -> Vec<u8> {
     let header = request.len() - after_id(request).map_or(0, <[u8]>::len);
     let mut response: Vec<u8> = request.iter().take(header).copied().collect();
     if let Some(first) = response.first_mut() {
@@ -125,17 +125,26 @@ pub(super) fn create_response(request: &[u8]) -> Vec<u8> {
 }
 
 /// A Data PDU with a whole message.
-pub(super) fn data(id: u32, message: &[u8]) -> Vec<u8> {
-    let mut pdu = Vec::with_capacity(5 + message.len());
-    if let Ok(id) = u8::try_from(id) {
-        pdu.extend([DATA << 4, id]);
-    } else if let Ok(id) = u16::try_from(id) {
-        pdu.push(DATA << 4 | 1);
-        pdu.extend(id.to_le_bytes());
-    } else {
-        pdu.push(DATA << 4 | 2);
-        pdu.extend(id.to_le_bytes());
-    }
+pub(in crate::relay) fn data(id: u32, message: &[u8]) -> Vec<u8> {
+    let mut pdu = data_header(id, None);
     pdu.extend(message);
     pdu
+}
+
+/// The header of a Data PDU, or of the first of several whose message has `total` bytes.
+pub(in crate::relay) fn data_header(id: u32, total: Option<usize>) -> Vec<u8> {
+    let mut header = Vec::with_capacity(9);
+    let total = total.map(|total| u32::try_from(total).unwrap_or(u32::MAX));
+    let first = total.map_or(DATA << 4, |_| DATA_FIRST << 4 | 2 << 2);
+    if let Ok(id) = u8::try_from(id) {
+        header.extend([first, id]);
+    } else if let Ok(id) = u16::try_from(id) {
+        header.push(first | 1);
+        header.extend(id.to_le_bytes());
+    } else {
+        header.push(first | 2);
+        header.extend(id.to_le_bytes());
+    }
+    header.extend(total.map(u32::to_le_bytes).as_slice().as_flattened());
+    header
 }

@@ -1,6 +1,6 @@
 //! Input on the fast path (MS-RDPBCGR 2.2.8.1.2).
 
-use passerelle_desktop::{Notice, Permissions, Record, Step};
+use passerelle_desktop::{KeystrokePolicy, Notice, Permissions, Record, Step};
 
 use super::{Event, Input, Key, KeyName, Pointer};
 use crate::relay::RelayViolation;
@@ -29,11 +29,7 @@ impl Input {
     ) -> Result<Step, RelayViolation> {
         let len = pdu.len();
         let content = pdu.get(header..).unwrap_or_default();
-        let (count, content) = match (count, content) {
-            (0, [count, content @ ..]) => (*count, content),
-            (0, []) => return Err(RelayViolation::Input("it has no event count")),
-            (count, content) => (count, content),
-        };
+        let (count, content) = counted(count, content)?;
 
         // Looks first, and copies only what has to change.
         let (mut passing, mut denied, mut keys) = (0_usize, false, false);
@@ -65,10 +61,10 @@ impl Input {
             return Ok(Step::Drop { len });
         }
         let events = if denied { &kept } else { content };
-        let record = if keys && self.hides_keys() {
-            Record::Redacted(wrap(passing, &redact(events)))
-        } else {
-            Record::Wire
+        let record = match self.keystrokes() {
+            KeystrokePolicy::None if keys => Record::Redacted(without_keys(events)),
+            KeystrokePolicy::Kinds if keys => Record::Redacted(wrap(passing, &redact(events))),
+            _ => Record::Wire,
         };
         Ok(if denied {
             Step::Replace { len, with: wrap(passing, &kept), record }
@@ -76,6 +72,27 @@ impl Input {
             Step::Forward { len, record }
         })
     }
+}
+
+/// How many events there are, and all of them.
+fn counted(count: u8, content: &[u8]) -> Result<(u8, &[u8]), RelayViolation> {
+    match (count, content) {
+        (0, [count, content @ ..]) => Ok((*count, content)),
+        (0, []) => Err(RelayViolation::Input("it has no event count")),
+        (count, content) => Ok((count, content)),
+    }
+}
+
+/// The events of a whole PDU; see [`Input::fast`].
+pub(super) fn events(pdu: &[u8], header: usize, count: u8) -> Result<Vec<Event>, RelayViolation> {
+    let (count, mut rest) = counted(count, pdu.get(header..).unwrap_or_default())?;
+    let mut events = Vec::new();
+    for _ in 0..count {
+        let (event, _, after) = split(rest)?;
+        events.push(event);
+        rest = after;
+    }
+    Ok(events)
 }
 
 /// The first event, its bytes and those after it.
@@ -115,14 +132,28 @@ fn split(events: &[u8]) -> Result<(Event, &[u8], &[u8]), RelayViolation> {
     Ok((event, bytes, rest))
 }
 
-/// `events` without what says which keys they are about.
+/// A PDU with those of `events` that are not about keys; nothing if there is none. When a frame was shown does not
+/// count: it would tell when a key was pressed.
+fn without_keys(mut events: &[u8]) -> Vec<u8> {
+    let (mut count, mut out) = (0, Vec::new());
+    while let Ok((event, bytes, rest)) = split(events) {
+        if !matches!(event, Event::Key(_) | Event::Timestamp) {
+            count += 1;
+            out.extend(bytes);
+        }
+        events = rest;
+    }
+    if count == 0 { Vec::new() } else { wrap(count, &out) }
+}
+
+/// `events` with the kinds of keys in the place of what says which they are.
 fn redact(mut events: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(events.len());
     while let Ok((event, bytes, rest)) = split(events) {
         match (event, bytes) {
-            (Event::Key(_), [header, body @ ..]) => {
-                out.push(header & (0xe0 | RELEASE));
-                out.extend(body.iter().map(|_| 0));
+            (Event::Key(key), [header, _, more @ ..]) => {
+                out.extend([header & (0xe0 | RELEASE), key.kind()]);
+                out.extend(more.iter().map(|_| 0));
             }
             _ => out.extend(bytes),
         }

@@ -4,21 +4,24 @@ mod contacts;
 mod dynamic;
 mod fast;
 mod pressed;
+mod recorded;
 mod slow;
 
-use passerelle_desktop::{Notice, Permission, Permissions, Side};
+use passerelle_desktop::{KeystrokePolicy, Notice, Permission, Permissions, Side};
 
 use super::deny;
-use super::settings::KeystrokePolicy;
 use contacts::Contacts;
 use pressed::Pressed;
 
 pub(super) use dynamic::Judged;
+pub use recorded::RdpInputReader;
 
 /// The filter of input.
 #[derive(Debug)]
 pub(super) struct Input {
     keystrokes: KeystrokePolicy,
+    /// Whether keys are left out of the recording at present, whatever the policy.
+    keys_hidden: bool,
     pressed: Pressed,
     contacts: Contacts,
     /// Whether movement of the pointer was denied and reported since the permissions changed. Movement is reported
@@ -83,14 +86,21 @@ impl Input {
     pub(super) fn new(keystrokes: KeystrokePolicy) -> Self {
         Self {
             keystrokes,
+            keys_hidden: false,
             pressed: Pressed::default(),
             contacts: Contacts::default(),
             motion_reported: false,
         }
     }
 
-    fn hides_keys(&self) -> bool {
-        self.keystrokes == KeystrokePolicy::None
+    /// Leaves keys out of the recording, or goes back to its policy.
+    pub(super) fn hide_keys(&mut self, hidden: bool) {
+        self.keys_hidden = hidden;
+    }
+
+    /// What the recording keeps of keys at present.
+    fn keystrokes(&self) -> KeystrokePolicy {
+        if self.keys_hidden { KeystrokePolicy::None } else { self.keystrokes }
     }
 
     /// Whether `event` passes. Remembers what is held down, and reports what is denied.

@@ -1,6 +1,6 @@
 //! Input on the slow path: the body of an Input PDU (MS-RDPBCGR 2.2.8.1.1.3).
 
-use passerelle_desktop::{Notice, Permissions};
+use passerelle_desktop::{KeystrokePolicy, Notice, Permissions};
 
 use super::{Event, Input, Key, KeyName, Pointer};
 use crate::relay::RelayViolation;
@@ -22,7 +22,7 @@ const EVENT: usize = 12;
 
 impl Input {
     /// Decides about the body of an Input PDU: what passes in its place, if it is to be changed (empty: nothing), and
-    /// what the recording keeps instead of what passes.
+    /// what the recording keeps instead of what passes (empty: nothing).
     #[expect(clippy::type_complexity, reason = "what passes, and what is kept of it")]
     pub(in crate::relay) fn slow(
         &mut self,
@@ -30,14 +30,7 @@ impl Input {
         permissions: Permissions,
         notices: &mut Vec<Notice>,
     ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), RelayViolation> {
-        let malformed = RelayViolation::Input("its events do not fit into it");
-        let &[low, high, _, _, ref events @ ..] = body else { return Err(malformed) };
-        let count = usize::from(u16::from_le_bytes([low, high]));
-        let (events, tail) = events.as_chunks::<EVENT>();
-        // Clients may leave padding behind the last event.
-        if count > events.len() || (events.len() == count && tail.len() >= EVENT) {
-            return Err(malformed);
-        }
+        let (count, events, tail) = split(body)?;
         let (mut sent, mut kept) = (Vec::new(), Vec::new());
         let (mut denied, mut keys, mut used) = (events.len() > count || !tail.is_empty(), false, false);
         for bytes in events.iter().take(count) {
@@ -48,9 +41,12 @@ impl Input {
             }
             used |= event.is_some();
             sent.push(*bytes);
-            let is_key = matches!(event, Some(Event::Key(_)));
-            keys |= is_key;
-            kept.push(if is_key { redact(*bytes) } else { *bytes });
+            keys |= matches!(event, Some(Event::Key(_)));
+            match (event, self.keystrokes()) {
+                (Some(Event::Key(_)), KeystrokePolicy::None) => {}
+                (Some(Event::Key(key)), KeystrokePolicy::Kinds) => kept.push(redact(*bytes, key)),
+                _ => kept.push(*bytes),
+            }
         }
         if used {
             notices.push(Notice::Input);
@@ -58,9 +54,30 @@ impl Input {
         if sent.is_empty() {
             return Ok((Some(Vec::new()), None));
         }
-        let kept = (keys && self.hides_keys()).then(|| wrap(&kept));
+        let hides = keys && self.keystrokes() != KeystrokePolicy::All;
+        let kept = hides.then(|| if kept.is_empty() { Vec::new() } else { wrap(&kept) });
         Ok((denied.then(|| wrap(&sent)), kept))
     }
+}
+
+/// How many events there are, these with what follows them, and what is less than an event behind.
+#[expect(clippy::type_complexity, reason = "three parts of one body")]
+fn split(body: &[u8]) -> Result<(usize, &[[u8; EVENT]], &[u8]), RelayViolation> {
+    let malformed = RelayViolation::Input("its events do not fit into it");
+    let &[low, high, _, _, ref events @ ..] = body else { return Err(malformed) };
+    let count = usize::from(u16::from_le_bytes([low, high]));
+    let (events, tail) = events.as_chunks::<EVENT>();
+    // Clients may leave padding behind the last event.
+    if count > events.len() || (events.len() == count && tail.len() >= EVENT) {
+        return Err(malformed);
+    }
+    Ok((count, events, tail))
+}
+
+/// The events of a whole body; see [`Input::slow`].
+pub(super) fn events(body: &[u8]) -> Result<Vec<Event>, RelayViolation> {
+    let (count, events, _) = split(body)?;
+    events.iter().take(count).filter_map(|event| parse(event).transpose()).collect()
 }
 
 /// The event; nothing for one that is to be ignored.
@@ -86,11 +103,12 @@ fn parse(event: &[u8; EVENT]) -> Result<Option<Event>, RelayViolation> {
     })
 }
 
-/// The event of a key without what says which.
-fn redact(mut event: [u8; EVENT]) -> [u8; EVENT] {
-    let [_, _, _, _, _, _, f0, f1, rest @ ..] = &mut event;
+/// The event of a key with its kind in the place of what says which.
+fn redact(mut event: [u8; EVENT], key: Key) -> [u8; EVENT] {
+    let [_, _, _, _, _, _, f0, f1, code, rest @ ..] = &mut event;
     let flags = u16::from_le_bytes([*f0, *f1]) & (RELEASE | DOWN);
     [*f0, *f1] = flags.to_le_bytes();
+    *code = key.kind();
     rest.fill(0);
     event
 }

@@ -16,6 +16,7 @@ const DRAW_NINE_GRID: u16 = 0x15;
 const DRAW_GDI_PLUS: u16 = 0x16;
 const RAIL: u16 = 0x17;
 const WINDOW: u16 = 0x18;
+const SURFACE_COMMANDS: u16 = 0x1c;
 const BITMAP_CODECS: u16 = 0x1d;
 
 /// `AUTORECONNECT_SUPPORTED` in `extraFlags` of the general set.
@@ -40,6 +41,8 @@ const DECODED: [[u8; 16]; 3] = [
 pub(super) struct Withhold {
     /// What no decoder of ours follows.
     pub(super) undecoded: bool,
+    /// What can be drawn only with what came before it: codecs that say their parameters once.
+    pub(super) history: bool,
     /// The auto-reconnect cookie.
     pub(super) auto_reconnect: bool,
     /// Single applications.
@@ -51,6 +54,8 @@ pub(super) struct Withhold {
 pub(super) struct Learned {
     /// `desktopWidth` and `desktopHeight`.
     pub(super) desktop: Option<(u16, u16)>,
+    /// `refreshRectSupport`.
+    pub(super) refresh_rect: bool,
     /// `suppressOutputSupport`.
     pub(super) suppress_output: bool,
     /// Whether input on the fast path is understood.
@@ -101,6 +106,7 @@ fn edit_set(
             {
                 *flags &= !AUTO_RECONNECT;
             }
+            learned.refresh_rect = set.get(18).is_some_and(|supported| *supported != 0);
             learned.suppress_output = set.get(19).is_some_and(|supported| *supported != 0);
         }
         BITMAP => learned.desktop = u16_at(set, 8).zip(u16_at(set, 10)),
@@ -121,22 +127,24 @@ fn edit_set(
         BRUSH | OFFSCREEN_CACHE | DRAW_NINE_GRID | DRAW_GDI_PLUS if withhold.undecoded => zero(set, 0, 4),
         // GlyphSupportLevel
         GLYPH_CACHE if withhold.undecoded => zero(set, 44, 2),
-        BITMAP_CODECS if withhold.undecoded => edit_codecs(set)?,
+        SURFACE_COMMANDS if withhold.history => zero(set, 0, 4),
+        BITMAP_CODECS if withhold.history => edit_codecs(set, &[])?,
+        BITMAP_CODECS if withhold.undecoded => edit_codecs(set, &DECODED)?,
         _ => {}
     }
     Ok(())
 }
 
-/// Makes the codecs that no decoder of ours follows unknown to the peer (2.2.7.2.10.1): count, then GUID, id, length
+/// Makes the codecs that are not among the `known` ones unknown to the peer (2.2.7.2.10.1): count, then GUID, id, length
 /// and properties of each.
-fn edit_codecs(set: &mut [u8]) -> Result<(), RelayViolation> {
+fn edit_codecs(set: &mut [u8], known: &[[u8; 16]]) -> Result<(), RelayViolation> {
     let malformed = RelayViolation::Share("its bitmap codecs do not fit into their capability set");
     let (count, mut rest) = set.split_first_mut().ok_or(malformed.clone())?;
     for _ in 0..*count {
         let properties = usize::from(u16_at(rest, 17).ok_or(malformed.clone())?);
         let (codec, after) = rest.split_at_mut_checked(19 + properties).ok_or(malformed.clone())?;
         let guid = codec.get_mut(..16).ok_or(malformed.clone())?;
-        if !DECODED.iter().any(|decoded| decoded == guid) {
+        if !known.iter().any(|known| known == guid) {
             guid.fill(0);
         }
         rest = after;

@@ -7,9 +7,11 @@ mod share;
 use std::collections::BTreeSet;
 
 use ironrdp_bulk::{BulkCompressor, CompressionType};
+use ironrdp_pdu::geometry::InclusiveRectangle;
 use ironrdp_pdu::rdp::server_redirection::decode_server_redirection;
 use passerelle_desktop::{Notice, Permission, Permissions, Side};
 
+use super::blackout::{Surface, whole};
 use super::frame::MOST_DATA;
 use super::inject::Say;
 use super::outcome::{Keep, Outcome};
@@ -59,6 +61,7 @@ struct ActiveShare {
     id: u32,
     /// Whether finalization is over, so that data pass.
     finalized: bool,
+    refresh_rect: bool,
     suppress_output: bool,
     fast_path_input: bool,
 }
@@ -83,6 +86,33 @@ impl Io {
     /// The permission that needs a new connection, should it come.
     pub(super) fn missed(&self) -> Option<Permission> {
         self.apps_withheld.then_some(Permission::RemoteApps)
+    }
+
+    /// The share's number and the desktop's size, while the target may draw.
+    pub(super) fn surface(&self) -> Option<Surface> {
+        self.share.filter(|share| share.finalized).map(|share| share.id).zip(self.desktop)
+    }
+
+    /// Whether the target can be asked to draw again what it has drawn.
+    pub(super) fn can_draw_again(&self) -> bool {
+        self.share.is_some_and(|share| share.refresh_rect || share.suppress_output)
+    }
+
+    /// What asks the target, in the viewer's name, to draw `area` again; or all, if it knows nothing smaller.
+    pub(super) fn draw_again(&self, area: &InclusiveRectangle, user: u16) -> Vec<Vec<u8>> {
+        let Some(share) = self.share.filter(|share| share.finalized) else { return Vec::new() };
+        let data = |kind, body: &[u8]| share::client_data(user, share.id, kind, body);
+        if share.refresh_rect {
+            // TS_REFRESH_RECT_PDU (2.2.11.2.1): one area.
+            let body = [&[1, 0, 0, 0], &rectangle(area)[..]].concat();
+            return vec![data(data::REFRESH_RECT, &body)];
+        }
+        match self.desktop {
+            Some(desktop) if share.suppress_output && !self.viewer_suppresses => {
+                vec![data(data::SUPPRESS_OUTPUT, &[0; 4]), data(data::SUPPRESS_OUTPUT, &allowed(desktop))]
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Whether the target has ended licensing.
@@ -217,6 +247,7 @@ impl Io {
         self.share = Some(ActiveShare {
             id: id.ok_or(RelayViolation::Share("it ends before its share id"))?,
             finalized: false,
+            refresh_rect: learned.refresh_rect,
             suppress_output: learned.suppress_output,
             fast_path_input: learned.fast_path_input,
         });
@@ -247,6 +278,7 @@ impl Io {
                     self.suppress(cx);
                 }
             }
+            data::UPDATE if plain => cx.privacy.slow_path(pdu.body),
             data::SET_ERROR_INFO if plain => {
                 if let Some(reason) = session_info::reason(pdu.body) {
                     self.reason_given = true;
@@ -339,7 +371,8 @@ impl Io {
             data::INPUT => {
                 let (sent, kept) = cx.input.slow(pdu.body, cx.permissions, cx.notices)?;
                 let whole = |body: Vec<u8>| share::plain(share.bytes, &body);
-                match (sent, kept.map(whole)) {
+                let kept = kept.map(|kept| if kept.is_empty() { kept } else { whole(kept) });
+                match (sent, kept) {
                     (None, None) => Part::Keep,
                     (None, Some(kept)) => Part::Redact(kept),
                     (Some(sent), _) if sent.is_empty() => Part::Drop,
@@ -429,12 +462,8 @@ impl Io {
     /// Allows the target to send output, unless the viewer itself wants none.
     fn resume(&self, cx: &mut Surroundings<'_>) {
         let able = self.share.is_some_and(|share| share.suppress_output && share.finalized);
-        let Some((width, height)) = self.desktop.filter(|_| able && !self.viewer_suppresses) else { return };
-        let mut body = vec![1, 0, 0, 0, 0, 0, 0, 0];
-        // The rectangle's right and bottom edges belong to it.
-        body.extend(width.saturating_sub(1).to_le_bytes());
-        body.extend(height.saturating_sub(1).to_le_bytes());
-        self.say(data::SUPPRESS_OUTPUT, &body, cx);
+        let Some(desktop) = self.desktop.filter(|_| able && !self.viewer_suppresses) else { return };
+        self.say(data::SUPPRESS_OUTPUT, &allowed(desktop), cx);
     }
 
     /// Says something to the target in the viewer's place.
@@ -446,8 +475,36 @@ impl Io {
     }
 }
 
+/// The bodies of the Input PDUs in a viewer's user data, of whichever channel: what is something else is passed over.
+pub(super) fn input_of(mut data: &[u8]) -> Vec<&[u8]> {
+    let mut bodies = Vec::new();
+    while let Ok((share, rest)) = share::split(Side::Viewer, data)
+        && share::is_share(share.bytes)
+    {
+        if let Ok(pdu) = share.data()
+            && (share.kind, pdu.kind) == (share::DATA, data::INPUT)
+            && pdu.compression & COMPRESSION == 0
+        {
+            bodies.push(pdu.body);
+        }
+        data = rest;
+    }
+    bodies
+}
+
+/// The body of a Suppress Output PDU (2.2.11.3.1) that allows output of all of the desktop.
+fn allowed(desktop: (u16, u16)) -> Vec<u8> {
+    [&[1, 0, 0, 0], &rectangle(&whole(desktop))[..]].concat()
+}
+
+/// `TS_RECTANGLE16` (2.2.11.1), whose right and bottom edges belong to it.
+fn rectangle(area: &InclusiveRectangle) -> Vec<u8> {
+    [area.left, area.top, area.right, area.bottom].map(u16::to_le_bytes).concat()
+}
+
 fn withhold(cx: &Surroundings<'_>) -> Withhold {
     Withhold {
+        history: cx.policy.blackout,
         undecoded: cx.policy.recorded,
         auto_reconnect: !cx.policy.auto_reconnect,
         remote_apps: !cx.permissions.allows(Permission::RemoteApps),

@@ -193,13 +193,17 @@ fn the_recording_keeps_which_keys_only_if_it_is_to() {
     use FastPathInputEvent::*;
     let press =
         fast(&[KeyboardEvent(Fast::EXTENDED, 0x1d), UnicodeKeyboardEvent(Fast::RELEASE, 0x20ac), QOE]);
-    let hidden = fast(&[KeyboardEvent(Fast::empty(), 0), UnicodeKeyboardEvent(Fast::RELEASE, 0), QOE]);
+    let kinds = fast(&[KeyboardEvent(Fast::empty(), 4), UnicodeKeyboardEvent(Fast::RELEASE, 3), QOE]);
     let slow_press = slow(&slow_events());
-    for (keystrokes, fast_kept) in [(KeystrokePolicy::All, &press), (KeystrokePolicy::None, &hidden)] {
+    for (keystrokes, fast_kept) in [
+        (KeystrokePolicy::All, press.clone()),
+        (KeystrokePolicy::Kinds, kinds),
+        (KeystrokePolicy::None, Vec::new()),
+    ] {
         let mut pair = Pair::active(RelaySettings { keystrokes, ..settings() });
         pair.viewer_sends(&press).unwrap();
         assert_eq!(pair.take_to_target(), press);
-        assert_eq!(&pair.viewer_lane, fast_kept);
+        assert_eq!(pair.viewer_lane, fast_kept, "{keystrokes:?}");
 
         pair.forget();
         pair.viewer(IO, &slow_press).unwrap();
@@ -212,12 +216,77 @@ fn the_recording_keeps_which_keys_only_if_it_is_to() {
         };
         let ShareDataPdu::Input(InputEventPdu(events)) = header.share_data_pdu else { panic!() };
         let mut expected = slow_events();
-        if keystrokes == KeystrokePolicy::None {
-            expected[0] = InputEvent::ScanCode(ScanCodePdu { flags: Slow::empty(), key_code: 0 });
-            expected[2] = InputEvent::Unicode(UnicodePdu { flags: SlowUnicode::empty(), unicode_code: 0 });
+        match keystrokes {
+            KeystrokePolicy::All => {}
+            KeystrokePolicy::Kinds => {
+                expected[0] = InputEvent::ScanCode(ScanCodePdu { flags: Slow::empty(), key_code: 4 });
+                expected[2] =
+                    InputEvent::Unicode(UnicodePdu { flags: SlowUnicode::empty(), unicode_code: 3 });
+            }
+            KeystrokePolicy::None => {
+                expected.remove(2);
+                expected.remove(0);
+            }
         }
         assert_eq!(events, expected);
+
+        pair.forget();
+        pair.viewer(IO, &slow(&slow_events()[..1])).unwrap();
+        assert_eq!(pair.viewer_lane.is_empty(), keystrokes == KeystrokePolicy::None);
     }
+}
+
+#[test]
+fn recorded_input_is_read_back() {
+    use FastPathInputEvent::*;
+    let read = |keystrokes| {
+        let mut pair = Pair::active(RelaySettings { keystrokes, ..settings() });
+        let scan = [KeyboardEvent(Fast::empty(), 0x1e), KeyboardEvent(Fast::RELEASE, 0x1e)];
+        pair.viewer_sends(&fast(&scan)).unwrap();
+        pair.viewer_sends(&fast(&fast_events())).unwrap();
+        let wheel = MousePdu {
+            flags: PointerFlags::VERTICAL_WHEEL,
+            number_of_wheel_rotation_units: -120,
+            x_position: 1,
+            y_position: 2,
+        };
+        pair.viewer_sends(&fast(&[MouseEvent(wheel)])).unwrap();
+        pair.viewer(IO, &slow(&slow_events()[..2])).unwrap();
+        let (mut reader, mut found) = (RdpInputReader::new(keystrokes), Vec::new());
+        for piece in pair.viewer_lane.chunks(5) {
+            reader.read(piece, &mut found).unwrap();
+        }
+        let (keys, pointer): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|input| matches!(input, RecordedInput::Key { .. }));
+        let keys: Vec<_> = keys
+            .into_iter()
+            .map(|key| match key {
+                RecordedInput::Key { down, name } => (down, name.unwrap_or_default()),
+                RecordedInput::Pointer { .. } => unreachable!(),
+            })
+            .collect();
+        let pointer: Vec<_> = pointer
+            .into_iter()
+            .map(|pointer| match pointer {
+                RecordedInput::Pointer { x, y, buttons } => (x, y, buttons),
+                RecordedInput::Key { .. } => unreachable!(),
+            })
+            .collect();
+        (keys, pointer)
+    };
+    let named = |names: [&str; 5]| -> Vec<_> {
+        [true, false, true, true, true].into_iter().zip(names.map(str::to_owned)).collect()
+    };
+    for (keystrokes, keys) in [
+        (KeystrokePolicy::None, Vec::new()),
+        (KeystrokePolicy::Kinds, named(["letter", "letter", "modifier", "sign", "modifier"])),
+        (KeystrokePolicy::All, named(["KeyA", "KeyA", "ControlRight", "€", "ControlRight"])),
+    ] {
+        // The left button, the fourth, a relative movement, a turn of the wheel, and the left button again.
+        let pointer = vec![(10, 20, 1), (1, 2, 0x81), (1, 2, 0x81), (1, 2, 0x91), (10, 20, 0x81)];
+        assert_eq!(read(keystrokes), (keys, pointer), "{keystrokes:?}");
+    }
+    assert!(RdpInputReader::new(KeystrokePolicy::All).read(&[1], &mut Vec::new()).is_err());
 }
 
 #[test]

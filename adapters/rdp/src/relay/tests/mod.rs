@@ -1,3 +1,4 @@
+mod blackout;
 mod capabilities;
 mod dynamic;
 mod finish;
@@ -21,7 +22,7 @@ use ironrdp_pdu::rdp::headers::*;
 use ironrdp_pdu::x224::X224;
 use passerelle_desktop::*;
 
-use super::{KeystrokePolicy, RdpRelay, RelaySettings};
+use super::{RdpInputReader, RdpRelay, RelaySettings};
 use crate::{Channels, StaticChannel};
 
 const IO: u16 = 1003;
@@ -71,6 +72,7 @@ fn settings() -> RelaySettings {
         keystrokes: KeystrokePolicy::None,
         store_clipboard: false,
         recorded: true,
+        blackout: false,
         auto_reconnect: false,
     }
 }
@@ -225,6 +227,7 @@ impl Pair {
             Record::Redacted(kept) => lane.extend(kept),
         }
         output.extend(sent);
+        self.relay.settled(&mut self.notices);
         Ok(len > 0)
     }
 }

@@ -60,8 +60,12 @@ fn credentials() -> TargetCredentials {
     }
 }
 
+fn options(programs: bool) -> ConnectOptions {
+    ConnectOptions { message_channel: true, programs, plain_updates: false }
+}
+
 fn rewritten(user_data: &[u8]) -> Vec<u8> {
-    rewrite(user_data, &credentials(), false).unwrap().user_data.to_vec()
+    rewrite(user_data, &credentials(), options(false)).unwrap().user_data.to_vec()
 }
 
 fn flags(user_data: &[u8]) -> u32 {
@@ -75,10 +79,10 @@ fn occurs(needle: &[u8], bytes: &[u8]) -> bool {
 #[test]
 fn flags_are_edited_and_no_more() {
     let viewer = unicode(COMPRESSION_RDP61 | SMART_CARD | RAIL | UNKNOWN);
-    let full = rewrite(&viewer, &credentials(), false).unwrap();
+    let full = rewrite(&viewer, &credentials(), options(false)).unwrap();
     assert_eq!(flags(&full.user_data), UNICODE | COMPRESSION_RDP61 | UNKNOWN | AUTOLOGON);
     assert_eq!(flags(&full.redacted), flags(&full.user_data));
-    let full = rewrite(&viewer, &credentials(), true).unwrap();
+    let full = rewrite(&viewer, &credentials(), options(true)).unwrap();
     assert_eq!(flags(&full.user_data), UNICODE | COMPRESSION_RDP61 | UNKNOWN | AUTOLOGON | RAIL);
 }
 
@@ -96,7 +100,7 @@ fn a_login_by_itself_needs_both_name_and_password() {
             password: password.map(|password| password.to_owned().into()),
             domain: None,
         };
-        let full = rewrite(&viewer, &credentials, false).unwrap().user_data;
+        let full = rewrite(&viewer, &credentials, options(false)).unwrap().user_data;
         assert_eq!(flags(&full), UNICODE | autologon);
         assert_eq!(occurs(&utf16("alice"), &full), shown);
         assert_eq!(occurs(&utf16("correct horse"), &full), autologon != 0);
@@ -105,10 +109,20 @@ fn a_login_by_itself_needs_both_name_and_password() {
 }
 
 #[test]
+fn compression_is_not_asked_for_where_updates_must_be_plain() {
+    let viewer = unicode(COMPRESSION_RDP61);
+    for plain_updates in [false, true] {
+        let options = ConnectOptions { plain_updates, ..options(true) };
+        let full = rewrite(&viewer, &credentials(), options).unwrap();
+        assert_eq!(flags(&full.user_data) & 0x80 == 0, plain_updates);
+    }
+}
+
+#[test]
 fn programs_pass_only_with_leave() {
     let viewer = unicode(0);
     for programs in [false, true] {
-        let full = rewrite(&viewer, &credentials(), programs).unwrap();
+        let full = rewrite(&viewer, &credentials(), options(programs)).unwrap();
         for bytes in [&*full.user_data, &full.redacted] {
             assert_eq!(occurs(&utf16("shell"), bytes), programs);
             assert_eq!(occurs(&utf16("dir"), bytes), programs);
@@ -122,7 +136,7 @@ fn what_follows_survives_but_for_address_and_cookie() {
     let cookie = [0xc0; 28];
     let rest = [0x11, 0x22, 0x33, 0x44, 8, 0, b'T', 0, b'Z', 0, 0, 0, 0, 0, 1, 0, 0x99];
     let viewer = [&unicode(0), &head, &middle, &le(28)[..], &cookie, &rest].concat();
-    let full = rewrite(&viewer, &credentials(), false).unwrap();
+    let full = rewrite(&viewer, &credentials(), options(false)).unwrap();
     for bytes in [&*full.user_data, &full.redacted] {
         // An empty address, the directory, the zone as they were, no cookie.
         let directory = head.get(head.len() - utf16("C:\\mstsc\0").len() - 2..).unwrap();
@@ -151,17 +165,17 @@ fn what_ends_within_a_field_is_refused() {
     let (head, middle) = extended();
     let plain = unicode(0);
     for len in 0..plain.len() {
-        let error = rewrite(&plain[..len], &credentials(), false).unwrap_err();
+        let error = rewrite(&plain[..len], &credentials(), options(false)).unwrap_err();
         assert!(matches!(error, TargetError::ClientInfo(ClientInfoError::Short(_))), "{len}: {error}");
         assert_eq!(error.kind(), TargetFailure::Viewer);
     }
     for len in 1..head.len() {
         let viewer = [&plain, &head[..len]].concat();
-        assert!(rewrite(&viewer, &credentials(), false).is_err(), "{len}");
+        assert!(rewrite(&viewer, &credentials(), options(false)).is_err(), "{len}");
     }
     for cookie in [&[28][..], &[28, 0], &[28, 0, 1], &[0xff, 0xff, 0]] {
         let viewer = [&plain, &head, &middle, cookie].concat();
-        assert!(rewrite(&viewer, &credentials(), false).is_err(), "{cookie:?}");
+        assert!(rewrite(&viewer, &credentials(), options(false)).is_err(), "{cookie:?}");
     }
 }
 
@@ -170,26 +184,26 @@ fn what_is_no_client_info_is_refused() {
     for (header, expected) in [(0_u16, ClientInfoError::Header(0)), (0x48, ClientInfoError::Encrypted)] {
         let mut viewer = unicode(0);
         viewer.splice(0..2, header.to_le_bytes());
-        let error = rewrite(&viewer, &credentials(), false).unwrap_err();
+        let error = rewrite(&viewer, &credentials(), options(false)).unwrap_err();
         assert!(matches!(error, TargetError::ClientInfo(error) if error == expected), "{error}");
     }
     let mut viewer = unicode(0);
     viewer[12] |= 1;
-    let error = rewrite(&viewer, &credentials(), false).unwrap_err();
+    let error = rewrite(&viewer, &credentials(), options(false)).unwrap_err();
     assert!(matches!(error, TargetError::ClientInfo(ClientInfoError::Half("Domain"))), "{error}");
 }
 
 #[test]
 fn a_viewer_without_unicode_is_answered_in_kind() {
     let viewer = packet(0, |text| text.as_bytes().to_vec());
-    let full = rewrite(&viewer, &credentials(), true).unwrap().user_data;
+    let full = rewrite(&viewer, &credentials(), options(true)).unwrap().user_data;
     assert!(occurs(b"\0alice\0correct horse\0shell\0dir\0", &full));
     let foreign = TargetCredentials { username: Some("élodie".into()), ..credentials() };
     assert!(matches!(
-        rewrite(&viewer, &foreign, false),
+        rewrite(&viewer, &foreign, options(false)),
         Err(TargetError::Credentials(CredentialsError::NotAscii))
     ));
-    assert!(rewrite(&unicode(0), &foreign, false).is_ok());
+    assert!(rewrite(&unicode(0), &foreign, options(false)).is_ok());
 }
 
 #[test]
@@ -198,7 +212,7 @@ fn an_mcs_length_must_hold_it() {
     let room = LONGEST - rewritten(&[unicode(0), head.clone(), middle.clone(), vec![0, 0]].concat()).len();
     for (rest, fits) in [(room, true), (room + 1, false)] {
         let viewer = [unicode(0), head.clone(), middle.clone(), vec![0, 0], vec![7; rest]].concat();
-        assert_eq!(rewrite(&viewer, &credentials(), false).is_ok(), fits);
+        assert_eq!(rewrite(&viewer, &credentials(), options(false)).is_ok(), fits);
     }
 }
 
@@ -206,7 +220,7 @@ fn an_mcs_length_must_hold_it() {
 fn an_independent_decoder_reads_the_result() {
     let (head, _) = extended();
     let domain = TargetCredentials { username: Some("CORP\\alice".into()), ..credentials() };
-    let full = rewrite(&[unicode(0), head].concat(), &domain, true).unwrap().user_data;
+    let full = rewrite(&[unicode(0), head].concat(), &domain, options(true)).unwrap().user_data;
     let info = decode::<ClientInfoPdu>(&full).unwrap().client_info;
     assert_eq!(info.credentials.domain.as_deref(), Some("CORP"));
     assert_eq!(info.credentials.username, "alice");
@@ -226,9 +240,9 @@ proptest! {
         let mut viewer = [INFO_PKT.to_le_bytes(), [0; 4], flags.to_le_bytes()].concat();
         viewer.extend(lengths.iter().flat_map(|length| length.to_le_bytes()));
         viewer.extend(tail);
-        if let Ok(full) = rewrite(&viewer, &credentials(), programs) {
+        if let Ok(full) = rewrite(&viewer, &credentials(), options(programs)) {
             // What was written can be read, and means the same.
-            let again = rewrite(&full.user_data, &credentials(), programs).unwrap();
+            let again = rewrite(&full.user_data, &credentials(), options(programs)).unwrap();
             prop_assert_eq!(&again.user_data, &full.user_data);
             prop_assert_eq!(&again.redacted, &full.redacted);
         }

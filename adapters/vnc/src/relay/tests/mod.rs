@@ -1,3 +1,4 @@
+mod blackout;
 mod clipboard;
 mod injection;
 mod permission;
@@ -10,7 +11,8 @@ use passerelle_rfb::{
     ServerMessage, rectangle_header, update_header,
 };
 
-use super::{KeystrokePolicy, Marker, RelaySettings, VncRelay};
+use super::{Marker, RelaySettings, VncRelay};
+use crate::VncInputReader;
 
 const WIDTH: u16 = 64;
 const HEIGHT: u16 = 48;
@@ -29,6 +31,23 @@ struct Pair {
     notices: Vec<Notice>,
     /// Where in the target lane which pixel format begins.
     switches: Vec<(usize, PixelFormat)>,
+    /// All markers, and where in the target lane they stand.
+    markers: Vec<(usize, Vec<u8>)>,
+}
+
+fn note(
+    notices: &[Notice],
+    place: usize,
+    switches: &mut Vec<(usize, PixelFormat)>,
+    markers: &mut Vec<(usize, Vec<u8>)>,
+) {
+    for notice in notices {
+        let Notice::Marker(marker) = notice else { continue };
+        if let Marker::PixelFormat(format) = Marker::parse(marker).unwrap() {
+            switches.push((place, format.into()));
+        }
+        markers.push((place, marker.clone()));
+    }
 }
 
 fn settings() -> RelaySettings {
@@ -65,6 +84,7 @@ impl Pair {
             target_lane: vec![],
             notices: vec![],
             switches: vec![],
+            markers: vec![],
         };
         pair.viewer_sends(&EncodingList::encode_message(Encoding::FRAMED)).unwrap();
         pair.to_target.clear();
@@ -122,12 +142,7 @@ impl Pair {
         let held = input.len();
         let mut notices = Vec::new();
         let step = self.relay.step(from, input, &mut notices)?;
-        for notice in &notices {
-            if let Notice::Marker(marker) = notice {
-                let Marker::PixelFormat(format) = Marker::parse(marker).unwrap();
-                self.switches.push((self.target_lane.len(), format.into()));
-            }
-        }
+        note(&notices, self.target_lane.len(), &mut self.switches, &mut self.markers);
         self.notices.extend(notices);
         let (len, sent, record) = match step {
             Step::NeedMore { total } => {
@@ -149,6 +164,10 @@ impl Pair {
             Record::Redacted(kept) => lane.extend(kept),
         }
         output.extend(sent);
+        let mut notices = Vec::new();
+        self.relay.settled(&mut notices);
+        note(&notices, self.target_lane.len(), &mut self.switches, &mut self.markers);
+        self.notices.extend(notices);
         self.inject();
         Ok(len > 0)
     }

@@ -92,12 +92,53 @@ fn permitted_input_is_noticed_and_its_content_is_not_recorded() {
     pair.viewer_sends(&sent).unwrap();
     assert_eq!(pair.take_to_target(), sent);
     assert_eq!(pair.take_notices(), [const { Notice::Input }; 4]);
-    let hidden = ClientMessage::QemuKey { down: true, keysym: 0, keycode: 0 }.encode();
-    assert_eq!(pair.viewer_lane, [key(true, 0), key(false, 0), hidden, pointer].concat());
+    assert_eq!(pair.viewer_lane, pointer);
 
-    let mut pair = Pair::with(RelaySettings { keystrokes: KeystrokePolicy::All, ..settings() });
-    pair.viewer_sends(&sent).unwrap();
-    assert_eq!(pair.viewer_lane, sent);
+    let letter = ClientMessage::QemuKey { down: true, keysym: 1, keycode: 0 }.encode();
+    let kinds = [key(true, 1), key(false, 1), letter, pointer].concat();
+    for (keystrokes, kept) in [(KeystrokePolicy::Kinds, kinds), (KeystrokePolicy::All, sent.clone())] {
+        let mut pair = Pair::with(RelaySettings { keystrokes, ..settings() });
+        pair.viewer_sends(&sent).unwrap();
+        assert_eq!(pair.viewer_lane, kept, "{keystrokes:?}");
+    }
+}
+
+#[test]
+fn recorded_input_is_read_back() {
+    let sent = [
+        EncodingList::encode_message(&[Encoding(7), Encoding::EXTENDED_MOUSE_BUTTONS]),
+        ClientMessage::Pointer { buttons: 1, x: 7, y: 8 }.encode(),
+        key(true, 0x61),
+        key(false, 0x61),
+        ClientMessage::QemuKey { down: true, keysym: 0xffe1, keycode: 42 }.encode(),
+        request(),
+        plain(Side::Viewer, b"copied"),
+        ClientMessage::Pointer { buttons: 0x100, x: 9, y: 8 }.encode(),
+    ]
+    .concat();
+    let read = |keystrokes| {
+        let mut pair = Pair::with(RelaySettings { keystrokes, ..settings() });
+        pair.viewer_sends(&sent[..12]).unwrap();
+        pair.target_sends(&rectangle_update(&ServerMessage::ExtendedMouseButtons)).unwrap();
+        pair.viewer_sends(&sent[12..]).unwrap();
+        let (mut reader, mut found) = (VncInputReader::new(keystrokes), Vec::new());
+        for piece in pair.viewer_lane.chunks(5) {
+            reader.read(piece, &mut found).unwrap();
+        }
+        found
+    };
+    let pointer = |buttons, x| RecordedInput::Pointer { buttons, x, y: 8 };
+    let key = |down, name: &str| RecordedInput::Key { down, name: Some(name.to_owned()) };
+    for (keystrokes, keys) in [
+        (KeystrokePolicy::None, vec![]),
+        (KeystrokePolicy::Kinds, vec![key(true, "letter"), key(false, "letter"), key(true, "modifier")]),
+        (KeystrokePolicy::All, vec![key(true, "a"), key(false, "a"), key(true, "Shift_L")]),
+    ] {
+        let expected = [vec![pointer(1, 7)], keys, vec![pointer(0x100, 9)]].concat();
+        assert_eq!(read(keystrokes), expected, "{keystrokes:?}");
+    }
+    let mut reader = VncInputReader::new(KeystrokePolicy::All);
+    assert!(reader.read(&[99], &mut Vec::new()).is_err());
 }
 
 #[test]

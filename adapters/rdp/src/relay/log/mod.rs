@@ -1,0 +1,240 @@
+//! What the target sent, as a recording keeps it: without bulk compression, and with plain bitmaps where that helps.
+//!
+//! On the wire a PDU can be read only by whoever read those before it, in classic updates as in the graphics pipeline.
+//! In a recording each stands for itself: it can be left out without harm to what follows, and a better compression
+//! finds more in it. That finds little in the run-length coding of bitmaps, too, where it makes them hardly shorter.
+//! Nothing else is changed: PDUs keep their form and order, but for updates that no longer fit into one PDU and become
+//! several or come in fragments, for bitmap updates that came in fragments, which stand where the last one came, and for
+//! messages of the graphics pipeline, which stand where their last part came. Every decoder draws the same.
+
+mod bitmaps;
+mod graphics;
+mod rectangles;
+mod share;
+mod updates;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use passerelle_desktop::{Side, Size, Tally, TargetLog};
+
+use super::frame::{Frame, frame};
+use crate::Start;
+use crate::decoder::bulk::Bulk;
+use bitmaps::Bitmaps;
+use graphics::Graphics;
+use share::Share;
+use updates::LeftOut;
+
+/// How many failures are told: a target can fail as often as it likes.
+const MOST_FAILURES: u8 = 16;
+
+/// Undoes the bulk compression of what the target sent, for the recording of a session that began with a [`Start`].
+///
+/// Undone are MPPC, NCRUSH and XCRUSH in the fast path and in share data, and the compression of the graphics pipeline
+/// (MS-RDPEGFX 2.2.5). In static channels nothing is compressed: the relay ends a session in which something is. What
+/// cannot be decompressed is kept as it came; so is what is compressed with a history that this spoiled.
+///
+/// Plain become bitmaps in bitmap updates, interleaved RLE and RDP 6.0 planar without chroma; of the latter the alpha,
+/// which no bitmap update shows, is dropped.
+///
+/// Holds what was taken, the histories (some megabytes, when something compressed comes), one message of the graphics
+/// pipeline and one bitmap update, each of at most 64 MiB.
+pub struct RdpLog {
+    /// What was taken, and up to where it is worked on.
+    taken: Vec<u8>,
+    done: usize,
+    /// What in `taken` is not to be kept.
+    left_out: VecDeque<Range<usize>>,
+    io_channel: u16,
+    drdynvc: Option<u16>,
+    bulk: Bulk,
+    /// Whether updates could be decompressed last.
+    bulk_works: bool,
+    share: Share,
+    updates: LeftOut,
+    bitmaps: Bitmaps,
+    graphics: Graphics,
+    failure: Option<&'static str>,
+    failures: u8,
+    /// What came is no sequence of PDUs; the rest is kept as it comes.
+    unframed: bool,
+}
+
+/// What undoes the compression that updates of all kinds share.
+struct Plain<'a> {
+    bulk: &'a mut Bulk,
+    /// Whether something could not be decompressed.
+    failed: bool,
+    /// Whether something was.
+    worked: bool,
+}
+
+impl Plain<'_> {
+    /// The plain form of `data` that were compressed with `flags`, if there is one.
+    fn of<'d>(&'d mut self, data: &'d [u8], flags: u8) -> Option<&'d [u8]> {
+        let plain = self.bulk.plain(data, flags, &mut Tally::default());
+        if plain.is_some() {
+            self.worked = true;
+        } else {
+            self.failed = true;
+        }
+        plain
+    }
+}
+
+impl RdpLog {
+    /// For a session that begins with `start`.
+    pub fn new(start: &Start) -> Self {
+        Self {
+            taken: Vec::new(),
+            done: 0,
+            left_out: VecDeque::new(),
+            io_channel: start.io_channel,
+            drdynvc: start.drdynvc(),
+            bulk: Bulk::default(),
+            bulk_works: true,
+            share: Share::default(),
+            updates: LeftOut::default(),
+            bitmaps: Bitmaps::new(start.io_channel, Size { width: start.width, height: start.height }),
+            graphics: Graphics::default(),
+            failure: None,
+            failures: 0,
+            unframed: false,
+        }
+    }
+
+    /// Whether what begins at `self.done` is to be kept.
+    fn keeps(&mut self) -> bool {
+        while self.left_out.front().is_some_and(|range| range.end <= self.done) {
+            self.left_out.pop_front();
+        }
+        !self.left_out.front().is_some_and(|range| range.contains(&self.done))
+    }
+
+    fn pdu(&mut self, frame: Frame, pdu: &[u8], keep: bool, out: &mut Vec<u8>) {
+        let mut plain = Plain { bulk: &mut self.bulk, failed: false, worked: false };
+        let mut pdus = Vec::new();
+        match frame {
+            Frame::FastPath { header, .. } => {
+                updates::rewrite(pdu, header, keep, &mut self.updates, &mut plain, &mut pdus);
+            }
+            Frame::Data(header) if header.channel == self.io_channel => {
+                self.share.rewrite(pdu, header, keep, &mut plain, &mut pdus);
+            }
+            Frame::Data(header) if Some(header.channel) == self.drdynvc => {
+                if self.graphics.rewrite(pdu, header, keep, out) {
+                    self.fail("graphics");
+                }
+                if self.graphics.is_open() {
+                    self.bitmaps.forget_size();
+                }
+                return;
+            }
+            Frame::Disconnect { .. } => out.extend_from_slice(pdu),
+            Frame::Data(_) if keep => out.extend_from_slice(pdu),
+            Frame::Data(_) => {}
+        }
+        if !keep {
+            self.bitmaps.discard();
+        }
+        let (failed, worked) = (plain.failed, plain.worked);
+        self.bitmaps.rewrite(&pdus, out);
+        if failed && self.bulk_works {
+            self.fail("updates");
+        }
+        self.bulk_works = !failed && (self.bulk_works || worked);
+    }
+
+    fn fail(&mut self, what: &'static str) {
+        if self.failures < MOST_FAILURES {
+            self.failures += 1;
+            self.failure = Some(what);
+        }
+    }
+}
+
+impl TargetLog for RdpLog {
+    fn take(&mut self, bytes: &[u8], keep: bool) {
+        if self.done > 0 {
+            self.taken.drain(..self.done);
+            for range in &mut self.left_out {
+                *range = range.start.saturating_sub(self.done)..range.end.saturating_sub(self.done);
+            }
+            self.done = 0;
+        }
+        if !keep {
+            let begin = self.taken.len();
+            match self.left_out.back_mut().filter(|range| range.end == begin) {
+                Some(range) => range.end += bytes.len(),
+                None => self.left_out.push_back(begin..begin + bytes.len()),
+            }
+        }
+        self.taken.extend_from_slice(bytes);
+    }
+
+    fn waiting(&self) -> usize {
+        self.taken.len() - self.done
+    }
+
+    fn advance(&mut self, out: &mut Vec<u8>) -> bool {
+        let keep = self.keeps();
+        let taken = std::mem::take(&mut self.taken);
+        let rest = taken.get(self.done..).unwrap_or_default();
+        let framed = if rest.is_empty() || self.unframed { Ok(Err(0)) } else { frame(Side::Target, rest) };
+        let advanced = match framed {
+            Ok(Ok(frame)) => {
+                let pdu = rest.get(..frame.len()).unwrap_or(rest);
+                self.pdu(frame, pdu, keep, out);
+                self.done += pdu.len();
+                true
+            }
+            Ok(Err(_)) if self.unframed => {
+                // Nobody knows what it is, nor where it ends.
+                if keep && self.left_out.is_empty() {
+                    out.extend_from_slice(rest);
+                }
+                self.done = taken.len();
+                false
+            }
+            Ok(Err(_)) => false,
+            Err(_) => {
+                // Everything was framed when it passed.
+                self.unframed = true;
+                self.bitmaps.finish(out);
+                self.fail("framing");
+                true
+            }
+        };
+        self.taken = taken;
+        if self.done == self.taken.len() {
+            self.taken.clear();
+            self.left_out.clear();
+            self.done = 0;
+            // After a burst; what comes in ordinary times is short.
+            self.taken.shrink_to(1 << 16);
+        }
+        advanced
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        while self.advance(out) {}
+        self.bitmaps.finish(out);
+        self.graphics.release(out);
+        if self.left_out.is_empty() {
+            out.extend(self.taken.iter().skip(self.done));
+        }
+        self.taken.clear();
+        self.done = 0;
+    }
+
+    fn take_failure(&mut self) -> Option<&'static str> {
+        self.failure.take()
+    }
+}
+
+impl std::fmt::Debug for RdpLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RdpLog").field("waiting", &self.waiting()).finish_non_exhaustive()
+    }
+}
