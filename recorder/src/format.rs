@@ -17,6 +17,10 @@ pub(crate) const MAX_ENTRY_HEAD: usize = 1 + 10 + 5 + 5;
 
 /// In a record's class: more records of the same group follow.
 const MORE: u8 = 0x80;
+/// In a record's class: what is sealed is a zstd frame with the batch.
+const PACKED: u8 = 0x40;
+/// In a record's class: what is sealed is a part of the segment's zstd stream, with [`PACKED`] its first one.
+const STREAMED: u8 = 0x20;
 /// In an entry's lane: the next entry of the lane continues this one.
 const CONTINUED: u8 = 0x80;
 
@@ -61,7 +65,40 @@ pub(crate) enum Content {
         class: Class,
         /// Whether the next record belongs to the same group.
         more: bool,
+        /// How what is sealed holds the batch.
+        packing: Packing,
     },
+}
+
+/// How a body holds its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// As it is.
+    Plain,
+    /// In a zstd frame of its own.
+    Frame,
+    /// In the first part of a zstd frame that later records of the class and the segment continue.
+    First,
+    /// In the next part of that.
+    Next,
+}
+
+impl Packing {
+    const ALL: [Self; 4] = [Self::Plain, Self::Frame, Self::First, Self::Next];
+
+    const fn bits(self) -> u8 {
+        match self {
+            Self::Plain => 0,
+            Self::Frame => PACKED,
+            Self::First => PACKED | STREAMED,
+            Self::Next => STREAMED,
+        }
+    }
+
+    fn of(class: u8) -> Self {
+        let bits = class & (PACKED | STREAMED);
+        Self::ALL.into_iter().find(|packing| packing.bits() == bits).unwrap_or(Self::Plain)
+    }
 }
 
 /// What stands before a record's body.
@@ -88,7 +125,9 @@ impl Head {
     pub(crate) fn encode(&self) -> [u8; HEAD] {
         let class = match self.content {
             Content::Checkpoint => 0,
-            Content::Batch { class, more } => class.code() | if more { MORE } else { 0 },
+            Content::Batch { class, more, packing } => {
+                class.code() | if more { MORE } else { 0 } | packing.bits()
+            }
         };
         let mut head = [0; HEAD];
         head[..4].copy_from_slice(&self.len.to_be_bytes());
@@ -106,8 +145,9 @@ impl Head {
         let content = match class {
             0 => Content::Checkpoint,
             code => Content::Batch {
-                class: Class::from_code(code & !MORE).ok_or(HeadError::Class(code))?,
+                class: Class::from_code(code & !(MORE | PACKED | STREAMED)).ok_or(HeadError::Class(code))?,
                 more: code & MORE != 0,
+                packing: Packing::of(code),
             },
         };
         Ok(Self { len, content, t_ms: u32::from_be_bytes([t0, t1, t2, t3]) })
@@ -321,8 +361,10 @@ mod tests {
     fn heads_round_trip_and_nonsense_is_refused() {
         for content in [
             Content::Checkpoint,
-            Content::Batch { class: Class::Input, more: true },
-            Content::Batch { class: Class::Screen, more: false },
+            Content::Batch { class: Class::Input, more: true, packing: Packing::Plain },
+            Content::Batch { class: Class::Screen, more: false, packing: Packing::Frame },
+            Content::Batch { class: Class::Screen, more: true, packing: Packing::First },
+            Content::Batch { class: Class::Screen, more: false, packing: Packing::Next },
         ] {
             let head = Head { len: 77, content, t_ms: 0x0102_0304 };
             assert_eq!(Head::decode(&head.encode()), Ok(head));

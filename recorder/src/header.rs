@@ -9,13 +9,17 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::files;
-use crate::{Class, PublicKey};
+use crate::{Class, PublicKey, files, rewrap};
 
 pub(crate) const HEADER_FILE: &str = "header.json";
 pub(crate) const KEYS_FILE: &str = "keys.json";
 pub(crate) const VERSION: u32 = 1;
-const MAX_HEADER: u64 = 1 << 20;
+pub(crate) const MAX_HEADER: u64 = 1 << 20;
+
+/// Whether a file of this name has keys.
+pub(crate) fn is_keys_file(name: &str) -> bool {
+    name == KEYS_FILE || rewrap::number_of(name).is_some()
+}
 
 /// A recording's header: what is known from its start on, in clear.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +54,16 @@ pub(crate) enum HeaderError {
     Malformed { path: PathBuf, why: String },
 }
 
+/// Reads a header. The error says why it is none.
+pub(crate) fn parse_header(bytes: &[u8]) -> Result<Header, String> {
+    let header: Header = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if header.version == VERSION {
+        Ok(header)
+    } else {
+        Err(format!("version {} is not known", header.version))
+    }
+}
+
 /// Reads the header of the recording in `dir`, and its bytes for the chain.
 pub(crate) fn read_header(dir: &Path) -> Result<(Header, Vec<u8>), HeaderError> {
     let path = dir.join(HEADER_FILE);
@@ -57,31 +71,14 @@ pub(crate) fn read_header(dir: &Path) -> Result<(Header, Vec<u8>), HeaderError> 
         Ok(bytes) => bytes,
         Err(error) => return Err(HeaderError::Read { path, error }),
     };
-    let header =
-        serde_json::from_slice::<Header>(&bytes).map_err(|error| error.to_string()).and_then(|header| {
-            if header.version == VERSION {
-                Ok(header)
-            } else {
-                Err(format!("version {} is not known", header.version))
-            }
-        });
-    match header {
+    match parse_header(&bytes) {
         Ok(header) => Ok((header, bytes)),
         Err(why) => Err(HeaderError::Malformed { path, why }),
     }
 }
 
-/// Reads the wrapped keys and compares them with what the header says of them.
-pub(crate) fn read_keys(dir: &Path, header: &Header) -> Result<WrappedKeys, HeaderError> {
-    let path = dir.join(KEYS_FILE);
-    let bytes = match files::read_bounded(&path, MAX_HEADER) {
-        Ok(bytes) => bytes,
-        Err(error) => return Err(HeaderError::Read { path, error }),
-    };
-    check_keys(&bytes, header).map_err(|why| HeaderError::Malformed { path, why })
-}
-
-fn check_keys(bytes: &[u8], header: &Header) -> Result<WrappedKeys, String> {
+/// The wrapped keys of `keys.json`, if they are what the header says.
+pub(crate) fn check_keys(bytes: &[u8], header: &Header) -> Result<WrappedKeys, String> {
     let keys: WrappedKeys = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if encode(&keys) != bytes {
         return Err("it is not written the way the gateway writes it".into());
@@ -134,11 +131,5 @@ pub enum EraseError {
 pub fn erase(dir: &Path, class: Class) -> Result<bool, EraseError> {
     let unreadable = |error: HeaderError| EraseError::Unreadable(error.to_string());
     let (header, _) = read_header(dir).map_err(unreadable)?;
-    let mut keys = read_keys(dir, &header).map_err(unreadable)?;
-    if keys.remove(&class).is_none() {
-        return Ok(false);
-    }
-    let path = dir.join(KEYS_FILE);
-    files::replace(&path, &encode(&keys)).map_err(|error| EraseError::Write { path, error })?;
-    Ok(true)
+    rewrap::erase(dir, &header, class)
 }

@@ -14,6 +14,9 @@ const MAX_IDENTITY_FILE: u64 = 64 * 1024;
 /// A wrapped key for a thousand recipients still fits.
 const MAX_WRAPPED: usize = 256 * 1024;
 
+/// What encrypted files begin with, in both forms.
+const AGE_FILES: [&[u8]; 2] = [b"age-encryption.org/v1\n", b"-----BEGIN AGE ENCRYPTED FILE-----"];
+
 /// Secret keys that open recordings: the `AGE-SECRET-KEY-1…` lines of a file as `age-keygen` writes it.
 #[derive(Clone)]
 pub struct Identity {
@@ -42,6 +45,15 @@ pub enum IdentityError {
     /// Others than the owner may read or write the file.
     #[error("the identity file {0} is open to others than its owner; run `chmod 600` on it")]
     Exposed(PathBuf),
+    /// The file has to be decrypted with a passphrase first.
+    #[error(
+        "the identity file {path} is protected with a passphrase, which cannot be asked for here; \
+         run `(umask 077; age -d {path} > key.txt)` and name key.txt"
+    )]
+    Protected {
+        /// The identity file.
+        path: PathBuf,
+    },
     /// The file holds something else.
     #[error("{0} holds no age identity (a line that begins with AGE-SECRET-KEY-1)")]
     Malformed(PathBuf),
@@ -58,6 +70,9 @@ impl Identity {
         if files::is_exposed(path).map_err(read)? {
             return Err(IdentityError::Exposed(path.to_owned()));
         }
+        if AGE_FILES.iter().any(|beginning| content.trim_ascii_start().starts_with(beginning)) {
+            return Err(IdentityError::Protected { path: path.to_owned() });
+        }
         let malformed = || IdentityError::Malformed(path.to_owned());
         let keys = std::str::from_utf8(&content)
             .map_err(|_| malformed())?
@@ -67,6 +82,12 @@ impl Identity {
             .map(|line| line.parse::<age::x25519::Identity>().map_err(|_| malformed()))
             .collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() { Err(malformed()) } else { Ok(Self { keys }) }
+    }
+
+    /// A new identity that is kept nowhere.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self { keys: vec![age::x25519::Identity::generate()] }
     }
 
     /// Reads an identity file, or makes a new identity and stores it there (mode 0600, synced).
@@ -185,6 +206,13 @@ mod tests {
         assert!(!format!("{made:?}").contains("SECRET"));
         std::fs::write(&path, "# empty\n").unwrap();
         assert!(matches!(Identity::load(&path), Err(IdentityError::Malformed(_))));
+        for encrypted in
+            ["age-encryption.org/v1\n-> scrypt x 18\n", "\n-----BEGIN AGE ENCRYPTED FILE-----\nYWdl"]
+        {
+            std::fs::write(&path, encrypted).unwrap();
+            let error = Identity::load(&path).unwrap_err();
+            assert!(matches!(error, IdentityError::Protected { .. }) && error.to_string().contains("age -d"));
+        }
         assert_eq!(Recipients::parse(["age1nonsense"]).err(), Some("age1nonsense".to_owned()));
     }
 }

@@ -18,17 +18,23 @@ pub enum Lane {
     Clipboard,
     /// What happened around the session: one JSON object an entry.
     Events,
+    /// Only in views: a chunk of the pictures that were rendered from a recording.
+    View,
+    /// Only in views: a small picture.
+    Thumbnail,
+    /// Only in views: what there is in it, and where.
+    Index,
 }
 
 impl Lane {
-    /// Every lane.
+    /// Every lane of a recording.
     pub const ALL: [Lane; 5] = [Lane::Target, Lane::State, Lane::Viewer, Lane::Clipboard, Lane::Events];
 
     /// The class whose key seals this lane.
     #[must_use]
     pub const fn class(self) -> Class {
         match self {
-            Lane::Target | Lane::State => Class::Screen,
+            Lane::Target | Lane::State | Lane::View | Lane::Thumbnail | Lane::Index => Class::Screen,
             Lane::Viewer | Lane::Clipboard => Class::Input,
             Lane::Events => Class::Events,
         }
@@ -42,11 +48,15 @@ impl Lane {
             Lane::Viewer => 3,
             Lane::Clipboard => 4,
             Lane::Events => 5,
+            Lane::View => 6,
+            Lane::Thumbnail => 7,
+            Lane::Index => 8,
         }
     }
 
     pub(crate) fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|lane| lane.code() == code)
+        let views = [Lane::View, Lane::Thumbnail, Lane::Index];
+        Self::ALL.into_iter().chain(views).find(|lane| lane.code() == code)
     }
 }
 
@@ -58,6 +68,9 @@ impl fmt::Display for Lane {
             Lane::Viewer => "viewer",
             Lane::Clipboard => "clipboard",
             Lane::Events => "events",
+            Lane::View => "view",
+            Lane::Thumbnail => "thumbnail",
+            Lane::Index => "index",
         })
     }
 }

@@ -1,17 +1,18 @@
 //! Listing recordings without reading them whole.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Header;
 use crate::format::{Checkpoint, Content, HEAD, Head, Mark};
-use crate::header::read_header;
+use crate::header::{parse_header, read_header};
 use crate::recording::as_millis;
 use crate::remove::is_hidden;
+use crate::stored::{Complete, Stored};
 use crate::walk::{last_segment, segment_number};
 use crate::writer::segment_path;
 
@@ -26,13 +27,15 @@ pub struct Summary {
     pub duration: Duration,
     /// Size of its segments in bytes.
     pub bytes: u64,
+    /// Whether its segments are in the object store and not on this disk.
+    pub offloaded: bool,
     /// Whether it is over.
     #[serde(flatten)]
     pub state: State,
 }
 
 /// Whether a recording is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// It is being written, or was interrupted and not yet recovered.
@@ -81,18 +84,51 @@ pub fn summary(dir: &Path) -> io::Result<Summary> {
         }
     }
     let (state, t_ms) = last_record(dir)?;
-    Ok(Summary { header, duration: Duration::from_millis(u64::from(t_ms)), bytes, state })
+    let duration = Duration::from_millis(u64::from(t_ms));
+    match elsewhere(dir)? {
+        Some((stored, complete)) => {
+            let duration = Duration::from_millis(complete.duration_ms);
+            Ok(Summary { header, duration, bytes: stored.bytes, offloaded: true, state: complete.state })
+        }
+        None => Ok(Summary { header, duration, bytes, offloaded: false, state }),
+    }
+}
+
+/// What a listing says about a recording that is elsewhere, by its header and its last segment; all segments have so
+/// many `bytes`.
+///
+/// # Errors
+/// They are no header and no segment.
+pub fn summary_of(header: &[u8], last_segment: &[u8], bytes: u64) -> io::Result<Summary> {
+    let header = parse_header(header).map_err(io::Error::other)?;
+    let (state, t_ms) = survey(Cursor::new(last_segment))?;
+    Ok(Summary { header, duration: Duration::from_millis(t_ms.into()), bytes, offloaded: true, state })
 }
 
 /// Whether the recording in `dir` is over.
 pub(crate) fn state(dir: &Path) -> io::Result<State> {
-    last_record(dir).map(|(state, _)| state)
+    match elsewhere(dir)? {
+        Some((_, complete)) => Ok(complete.state),
+        None => last_record(dir).map(|(state, _)| state),
+    }
 }
 
-/// Skips through the last segment.
+/// What is known of a recording that was sent to the object store as a whole and whose end is not here any more.
+fn elsewhere(dir: &Path) -> io::Result<Option<(Stored, Complete)>> {
+    let stored = Stored::load(dir)?;
+    let here = last_segment(dir)?;
+    let complete = stored.complete.clone().filter(|_| here.is_none_or(|last| last < stored.segments));
+    Ok(complete.map(|complete| (stored, complete)))
+}
+
+/// What the last segment ends with.
 fn last_record(dir: &Path) -> io::Result<(State, u32)> {
     let Some(last) = last_segment(dir)? else { return Ok((State::Open, 0)) };
-    let mut file = BufReader::new(File::open(segment_path(dir, last))?);
+    survey(BufReader::new(File::open(segment_path(dir, last))?))
+}
+
+/// Skips through a segment.
+fn survey(mut file: impl Read + Seek) -> io::Result<(State, u32)> {
     let mut state = State::Open;
     let mut t_ms = 0;
     let mut body = Vec::new();

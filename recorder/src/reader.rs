@@ -5,10 +5,11 @@ use std::path::Path;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use crate::format::{Content, Cursor, associated_data, nonce};
-use crate::header::read_keys;
+use crate::format::{Content, Cursor, Packing, associated_data, nonce};
+use crate::packing::{Unpacker, unpack};
+use crate::stored::is_offloaded;
 use crate::walk::{Record, Step, Walk, WalkError};
-use crate::{Class, Header, Identity, Lane};
+use crate::{Class, Header, Identity, Lane, rewrap};
 
 /// The longest entry that is put together again from its pieces.
 const MAX_ENTRY: usize = 64 << 20;
@@ -57,6 +58,8 @@ impl From<WalkError> for ReadError {
 pub struct Reader {
     walk: Walk,
     keys: [Option<LessSafeKey>; 3],
+    /// What continues a segment's zstd stream of each class.
+    unpackers: [Unpacker; 3],
     missing: Vec<Class>,
     erased: Vec<Class>,
     wanted: [bool; 3],
@@ -79,9 +82,14 @@ impl Reader {
     /// # Errors
     /// The recording's clear part cannot be read.
     pub fn open(dir: &Path, identity: &Identity) -> Result<Self, ReadError> {
+        if is_offloaded(dir) {
+            let why = "its segments are in the object store and have to be fetched";
+            return Err(ReadError::Unreadable(why.to_owned()));
+        }
         let walk = Walk::open(dir)?;
-        let wrapped =
-            read_keys(dir, &walk.header).map_err(|error| ReadError::Unreadable(error.to_string()))?;
+        let wrapped = rewrap::current(dir, &walk.header)
+            .map_err(|error| ReadError::Unreadable(error.to_string()))?
+            .wrapped;
         let mut missing = Vec::new();
         let erased = Class::ALL.into_iter().filter(|class| !wrapped.contains_key(class)).collect();
         let keys = Class::ALL.map(|class| {
@@ -98,6 +106,7 @@ impl Reader {
         Ok(Self {
             walk,
             keys,
+            unpackers: Default::default(),
             missing,
             erased,
             wanted: [true; 3],
@@ -195,8 +204,8 @@ impl Reader {
                 Step::End { .. } => return Ok(read),
             };
             read = true;
-            let Content::Batch { class, more } = record.head.content else { return Ok(true) };
-            self.open_record(&record, class, &mut body)?;
+            let Content::Batch { class, more, packing } = record.head.content else { return Ok(true) };
+            self.open_record(&record, class, packing, &mut body)?;
             if !more {
                 return Ok(true);
             }
@@ -204,7 +213,13 @@ impl Reader {
         Err(ReadError::Damaged { record: self.walk.seq, segment: self.walk.segment })
     }
 
-    fn open_record(&mut self, record: &Record, class: Class, body: &mut Vec<u8>) -> Result<(), ReadError> {
+    fn open_record(
+        &mut self,
+        record: &Record,
+        class: Class,
+        packing: Packing,
+        body: &mut Vec<u8>,
+    ) -> Result<(), ReadError> {
         let Some(key) = self.keys.get(class.index()).and_then(Option::as_ref) else { return Ok(()) };
         if !self.wanted.get(class.index()).copied().unwrap_or(false) {
             return Ok(());
@@ -216,8 +231,17 @@ impl Reader {
             Err(_) => return Err(damaged),
         };
         body.truncate(len);
+        let unpacked = match packing {
+            Packing::Plain => Some(std::mem::take(body)),
+            Packing::Frame => unpack(body),
+            Packing::First | Packing::Next => {
+                let begins = packing == Packing::First;
+                let unpacker = self.unpackers.get_mut(class.index());
+                unpacker.and_then(|unpacker| unpacker.unpack(body, self.walk.segment, begins))
+            }
+        };
         self.group.push(Batch {
-            payload: std::mem::take(body),
+            payload: unpacked.ok_or(damaged)?,
             cursor: Cursor::new(record.head.t_ms),
             segment: self.walk.segment,
             record: record.seq,

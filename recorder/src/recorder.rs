@@ -13,13 +13,14 @@ use crate::core::Core;
 use crate::format::chain_start;
 use crate::header::{self, HEADER_FILE, Header, KEYS_FILE, VERSION, WrappedKeys, key_hash};
 use crate::identity::Recipients;
+use crate::packing::Packer;
 use crate::pool::{Pool, SyncJob, Then, Threads};
 use crate::recover::recover_all;
 use crate::sink::{LocalDisk, SegmentSink};
 use crate::writer::{Tools, Writer};
 use crate::{
-    Class, Clock, Identity, IdentityError, Random, Recording, RecordingFailed, Recovered, SigningKey, Space,
-    files,
+    Class, Clock, Identity, IdentityError, Random, Recording, RecordingFailed, Recovered, RewrapError,
+    SigningKey, Space, files,
 };
 
 /// Where and for whom recordings are written.
@@ -163,7 +164,7 @@ impl Recorder {
             0 => std::thread::available_parallelism().map_or(2, usize::from),
             writers => writers,
         };
-        let pool = Arc::new(Pool::new(Tools { sink, signer, clock }));
+        let pool = Arc::new(Pool::new(Tools { sink, signer, clock, packer: Some(Packer::default()) }));
         let threads = Threads::start(Arc::clone(&pool), writers).map_err(RecorderError::Thread)?;
         let min_free_bytes = AtomicU64::new(min_free_bytes);
         let shared = Shared { directory, recipients, min_free_bytes, random, pool, _lock: lock };
@@ -189,6 +190,22 @@ impl Recorder {
     /// From now on a recording is refused when the disk has fewer free bytes.
     pub fn set_min_free_bytes(&self, bytes: u64) {
         self.shared.min_free_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Wraps the data keys of the recording `id` anew, signed by this gateway; see [`rewrap`](crate::rewrap()).
+    ///
+    /// # Errors
+    /// `identity` does not open the keys, or they cannot be written.
+    pub fn rewrap(
+        &self,
+        id: &str,
+        identity: &Identity,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Vec<String>, RewrapError> {
+        let Shared { directory, pool, .. } = &*self.shared;
+        let at = humantime::format_rfc3339_millis(pool.tools.clock.wall()).to_string();
+        crate::rewrap(&directory.join(id), identity, add, remove, &pool.tools.signer, &at)
     }
 
     /// Whether the recording `id` is being written.

@@ -8,10 +8,11 @@ use data_encoding::HEXLOWER;
 use serde::Serialize;
 
 use crate::format::{Checkpoint, Content, Mark, Place};
-use crate::header::{Header, HeaderError, read_keys};
+use crate::header::{Header, HeaderError};
 use crate::recording::as_millis;
+use crate::stored::is_offloaded;
 use crate::walk::{Record, Step, Walk, WalkError};
-use crate::{Class, PublicKey};
+use crate::{Class, PublicKey, rewrap};
 
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -81,6 +82,21 @@ pub enum Verdict {
         /// Its number.
         number: u32,
     },
+    /// Its end was removed: the audit log has the root with which it was sealed.
+    CutOff {
+        /// That root, in hex.
+        root: String,
+        /// Unchanged until this time after its start, as the last signature that is left proves.
+        #[serde(rename = "until_ms", serialize_with = "as_millis")]
+        until: Duration,
+    },
+    /// It is whole, and not what was sealed: the audit log has another root.
+    OtherRoot {
+        /// Root of the chain, in hex.
+        root: String,
+        /// The one in the audit log.
+        logged: String,
+    },
     /// The recording names another signer than the one that was asked for.
     OtherSigner {
         /// Who signed it.
@@ -94,6 +110,9 @@ pub enum VerifyError {
     /// There is no recording.
     #[error("{0} is not a recording: it has neither header nor segments")]
     NotARecording(PathBuf),
+    /// Its segments are in the object store.
+    #[error("the segments of {0} are in the object store; they have to be fetched")]
+    Elsewhere(PathBuf),
     /// The system refuses to read a file.
     #[error("cannot verify: {0}")]
     Read(String),
@@ -107,6 +126,9 @@ pub enum VerifyError {
 /// # Errors
 /// There is no recording, or a file cannot be read.
 pub fn verify(dir: &Path, signer: &PublicKey) -> Result<Verification, VerifyError> {
+    if is_offloaded(dir) {
+        return Err(VerifyError::Elsewhere(dir.to_owned()));
+    }
     let mut survey = Survey::default();
     let mut walk = match Walk::open(dir) {
         Ok(walk) => walk,
@@ -247,7 +269,7 @@ impl Survey {
     }
 
     fn look_at_keys(&mut self, dir: &Path, header: &Header) -> Result<(), HeaderError> {
-        let keys = read_keys(dir, header)?;
+        let keys = rewrap::current(dir, header)?.wrapped;
         self.erased = Class::ALL
             .into_iter()
             .filter(|class| header.keys.contains_key(class) && !keys.contains_key(class))
@@ -279,6 +301,21 @@ impl Survey {
 }
 
 impl Verification {
+    /// Compares it with what the audit log knew of the recording *before* it was verified: the root with which it was
+    /// sealed, in hex, if it was ([`sealed_roots`](crate::audit::sealed_roots)).
+    #[must_use]
+    pub fn compared(mut self, logged: Option<&str>) -> Self {
+        let Some(logged) = logged.map(str::to_owned) else { return self };
+        self.verdict = match self.verdict {
+            Verdict::IntactUpTo { until, .. } => Verdict::CutOff { root: logged, until },
+            Verdict::Sealed { root, .. } | Verdict::Interrupted { root, .. } if root != logged => {
+                Verdict::OtherRoot { root, logged }
+            }
+            verdict => verdict,
+        };
+        self
+    }
+
     /// Whether nothing speaks against the recording: sealed, sealed after an interruption, or open.
     #[must_use]
     pub fn is_intact(&self) -> bool {
@@ -325,6 +362,14 @@ impl fmt::Display for Verdict {
                 "tampered with between record {first_record} and record {last_record} (segment {segment}): {what}"
             ),
             Verdict::SegmentMissing { number } => write!(f, "segment {number} is missing"),
+            Verdict::CutOff { root, until } => write!(
+                f,
+                "cut off: intact up to {}, but the audit log says that it was sealed, with root {root}",
+                Time(*until)
+            ),
+            Verdict::OtherRoot { root, logged } => {
+                write!(f, "not the one that was sealed: its root is {root}, and the audit log has {logged}")
+            }
             Verdict::OtherSigner { signer } => {
                 write!(f, "signed by another gateway, whose key is {signer}")
             }

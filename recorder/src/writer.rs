@@ -10,11 +10,12 @@ use ring::aead::{Aad, LessSafeKey, Nonce};
 
 use crate::batch::Batch;
 use crate::format::{
-    Checkpoint, Content, HEAD, Hash, Head, Mark, Place, TAG, associated_data, chain_next, nonce,
+    Checkpoint, Content, HEAD, Hash, Head, Mark, Packing, Place, TAG, associated_data, chain_next, nonce,
 };
+use crate::packing::{Packer, Stream};
 use crate::recording::{RecordingFailed, Sealed};
 use crate::sink::{Segment, SegmentSink};
-use crate::{Clock, SigningKey, files};
+use crate::{Class, Clock, SigningKey, files};
 
 /// A segment is rolled when it is this old or this long...
 const ROLL_AGE: Duration = Duration::from_secs(15);
@@ -29,6 +30,8 @@ pub(crate) struct Tools {
     pub(crate) sink: Arc<dyn SegmentSink>,
     pub(crate) signer: Arc<SigningKey>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Makes batches shorter; nothing does where they are compressed already.
+    pub(crate) packer: Option<Packer>,
 }
 
 /// The end of a recording's chain and the segment that holds it.
@@ -42,6 +45,8 @@ pub(crate) struct Writer {
     chain: Hash,
     seq: u64,
     segment: Option<OpenSegment>,
+    /// What packs the screen's batches of a busy segment together.
+    stream: Option<Stream>,
     segments: u32,
     closed_bytes: u64,
     entries: u64,
@@ -102,6 +107,7 @@ impl Writer {
             chain,
             seq: 0,
             segment: None,
+            stream: None,
             segments: 0,
             closed_bytes: 0,
             entries: 0,
@@ -127,11 +133,25 @@ impl Writer {
         self.segment.as_ref().map(|_| self.segments)
     }
 
-    /// Seals the batch in place and appends it.
+    /// Where the next record will be: its segment and place there, its number, and the link before it.
+    pub(crate) fn place(&self) -> (u32, u64, u64, Hash) {
+        let (segment, offset) = match &self.segment {
+            Some(segment) => (self.segments, segment.bytes),
+            None => (self.segments + 1, 0),
+        };
+        (segment, offset, self.seq, self.chain)
+    }
+
+    /// Compresses and seals the batch in place, and appends it.
     pub(crate) fn write(&mut self, batch: &mut Batch) -> Result<(), RecordingFailed> {
         let buffer = &mut batch.buffer;
+        let packing = match &self.tools.packer {
+            Some(packer) if batch.class == Class::Screen => packer.pack_on(&mut self.stream, buffer, HEAD),
+            Some(packer) => packer.pack(buffer, HEAD),
+            None => Packing::Plain,
+        };
         let len = u32::try_from(buffer.len() - HEAD + TAG).unwrap_or(u32::MAX);
-        let content = Content::Batch { class: batch.class, more: batch.more };
+        let content = Content::Batch { class: batch.class, more: batch.more, packing };
         let head = Head { len, content, t_ms: batch.t_ms }.encode();
         let (room, payload) = buffer.split_at_mut(HEAD);
         room.copy_from_slice(&head);
@@ -183,6 +203,8 @@ impl Writer {
         if let Some(segment) = self.segment.take() {
             self.closed_bytes += segment.bytes;
         }
+        // Nothing may ever come in the next one.
+        self.stream = None;
         Ok(sync)
     }
 
@@ -193,6 +215,7 @@ impl Writer {
         self.sign(Mark::End, end.to_owned())?;
         let sync = self.take_unsynced();
         let open = self.segment.take().map_or(0, |segment| segment.bytes);
+        self.stream = None;
         self.closed_bytes += open;
         let sealed = Sealed {
             root: HEXLOWER.encode(&self.chain),
@@ -230,6 +253,7 @@ impl Writer {
             }
         }
         self.segment = None;
+        self.stream = None;
     }
 
     fn sign(&mut self, mark: Mark, end: String) -> Result<(), RecordingFailed> {

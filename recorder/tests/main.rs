@@ -11,6 +11,8 @@ mod faults;
 mod idle;
 #[path = "it/proof.rs"]
 mod proof;
+#[path = "it/rewrap.rs"]
+mod rewrap;
 #[path = "it/round_trip.rs"]
 mod round_trip;
 #[path = "it/support.rs"]

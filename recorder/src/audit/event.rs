@@ -92,6 +92,14 @@ kinds! {
     PermissionDeferred = "permission.deferred",
     /// A peer tried what is not permitted.
     PermissionDenied = "permission.denied",
+    /// Somebody asked that the recording keeps nothing of the screen for a while.
+    BlackoutAsked = "blackout.asked",
+    /// From here on it keeps nothing.
+    BlackoutBegan = "blackout.began",
+    /// From here on it keeps everything again.
+    BlackoutEnded = "blackout.ended",
+    /// It keeps everything, though somebody asked that it does not.
+    BlackoutRefused = "blackout.refused",
     /// Denials and channels of a session were only counted, since there were too many.
     EventsSuppressed = "events.suppressed",
     /// Clipboard content went through.
@@ -132,12 +140,20 @@ kinds! {
     RecordingErased = "recording.erased",
     /// A recording is deleted, since its time is over.
     RecordingDeleted = "recording.deleted",
+    /// Someone wrapped the keys of a recording anew, for others to open it.
+    RecordingRewrapped = "recording.rewrapped",
+    /// The object store has a recording as a whole.
+    RecordingStored = "recording.stored",
+    /// The object store has something else in the place of a part of a recording.
+    RecordingDiffers = "recording.differs",
     /// There is little room for recordings, or none.
     DiskLow = "disk.low",
     /// There is enough room for recordings again.
     DiskRecovered = "disk.recovered",
     /// Someone read a recording.
     RecordingRead = "recording.read",
+    /// Someone searched what was said and done in recordings.
+    RecordingSearched = "recording.searched",
     /// Someone is about to view a recording, and said why.
     RecordingViewing = "recording.viewing",
     /// What of a recording someone has viewed.
@@ -158,6 +174,12 @@ kinds! {
     WebhookDropped = "webhook.dropped",
     /// A webhook's receiver said that it wants no more events.
     WebhookDisabled = "webhook.disabled",
+    /// The syslog server does not take events.
+    SyslogUnavailable = "syslog.unavailable",
+    /// It takes them again.
+    SyslogRecovered = "syslog.recovered",
+    /// A checkpoint could not be put where another system collects it.
+    AnchorFailed = "anchor.failed",
     /// The log's last line was not whole at the start and was put aside.
     AuditRecovered = "audit.recovered",
     /// At the start, the log was not the one that its last checkpoint was made of.
@@ -238,6 +260,12 @@ impl AuditEvent {
             message: None,
             detail: BTreeMap::new(),
         }
+    }
+
+    /// Whether it says with what root a recording was sealed.
+    #[must_use]
+    pub fn is_sealing(&self) -> bool {
+        matches!(self.kind, AuditKind::RecordingSealed | AuditKind::RecordingInterrupted)
     }
 
     /// Names the session.

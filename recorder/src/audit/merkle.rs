@@ -60,47 +60,111 @@ impl Tree {
     }
 }
 
-/// Collects the proof that one leaf is in a tree of a known size, while all its leaves pass by.
+/// Collects the hashes of a proof while all leaves of a tree pass by.
 #[derive(Debug)]
 pub(crate) struct Prover {
-    index: u64,
     leaves: u64,
-    /// The leaves under each hash of the proof, and the tree over those that passed; from the leaf up to the root.
-    siblings: Vec<(Range<u64>, Tree)>,
+    /// The leaves under each hash of the proof, and the tree over those that passed.
+    parts: Vec<(Range<u64>, Tree)>,
 }
 
 impl Prover {
-    /// For the leaf `index`, from 0, of a tree of `size` leaves, which is more.
-    pub(crate) fn new(index: u64, size: u64) -> Self {
-        let mut siblings = Vec::new();
-        let mut part = 0..size;
-        while part.end - part.start > 1 {
-            // The largest power of two that is less than the number of leaves.
-            let left = 1 << (part.end - part.start - 1).ilog2();
-            let middle = part.start + left;
-            let sibling = if index < middle { middle..part.end } else { part.start..middle };
-            part = if index < middle { part.start..middle } else { middle..part.end };
-            siblings.push((sibling, Tree::default()));
+    /// For the proof that the leaf `index`, from 0, is in a tree of `size` leaves, which is more.
+    pub(crate) fn inclusion(index: u64, size: u64) -> Self {
+        let mut parts = Vec::new();
+        let mut rest = 0..size;
+        while rest.end - rest.start > 1 {
+            let middle = middle(&rest);
+            let (with, without) = (rest.start..middle, middle..rest.end);
+            let (with, without) = if index < middle { (with, without) } else { (without, with) };
+            parts.push(without);
+            rest = with;
         }
-        siblings.reverse();
-        Self { index, leaves: 0, siblings }
+        Self::of(parts)
+    }
+
+    /// For the proof that the tree of the first `old` leaves, at least one, is the beginning of the tree of `size`
+    /// leaves, which is not less.
+    pub(crate) fn consistency(old: u64, size: u64) -> Self {
+        let mut parts = Vec::new();
+        let mut rest = 0..size;
+        while rest.end > old {
+            let middle = middle(&rest);
+            let (left, right) = (rest.start..middle, middle..rest.end);
+            let (with, without) = if old <= middle { (left, right) } else { (right, left) };
+            parts.push(without);
+            rest = with;
+        }
+        // What begins with the first leaf is the old tree itself, whose root is known.
+        if rest.start > 0 {
+            parts.push(rest);
+        }
+        Self::of(parts)
+    }
+
+    /// `parts` are in order from the root down.
+    fn of(mut parts: Vec<Range<u64>>) -> Self {
+        parts.reverse();
+        Self { leaves: 0, parts: parts.into_iter().map(|part| (part, Tree::default())).collect() }
     }
 
     /// The next leaf passes.
     pub(crate) fn pass(&mut self, leaf: TreeHash) {
         let number = self.leaves;
         self.leaves += 1;
-        if number != self.index
-            && let Some((_, tree)) = self.siblings.iter_mut().find(|(leaves, _)| leaves.contains(&number))
-        {
+        if let Some((_, tree)) = self.parts.iter_mut().find(|(leaves, _)| leaves.contains(&number)) {
             tree.push(leaf);
         }
     }
 
     /// The proof, after all leaves.
     pub(crate) fn proof(&self) -> Vec<TreeHash> {
-        self.siblings.iter().map(|(_, tree)| tree.root()).collect()
+        self.parts.iter().map(|(_, tree)| tree.root()).collect()
     }
+}
+
+/// Where the tree over at least two leaves is split: behind the largest power of two that is less than their number.
+fn middle(leaves: &Range<u64>) -> u64 {
+    leaves.start + (1 << (leaves.end - leaves.start - 1).ilog2())
+}
+
+/// The roots that a consistency proof leads to, from the root of the first `old` leaves to that of `size` leaves (RFC
+/// 9162, section 2.1.4.2): the first must be `root` again. `None`: the proof has not the length that it must have.
+pub(crate) fn roots_by_proof(
+    old: u64,
+    root: TreeHash,
+    size: u64,
+    proof: &[TreeHash],
+) -> Option<(TreeHash, TreeHash)> {
+    let (mut at, mut last) = (old.checked_sub(1)?, size.checked_sub(1)?);
+    if old >= size {
+        return (old == size && proof.is_empty()).then_some((root, root));
+    }
+    let mut proof = proof.iter().copied();
+    let first = if old.is_power_of_two() { root } else { proof.next()? };
+    let levels = at.trailing_ones();
+    at = at.checked_shr(levels).unwrap_or(0);
+    last = last.checked_shr(levels).unwrap_or(0);
+    let (mut before, mut after) = (first, first);
+    for sibling in proof {
+        if last == 0 {
+            return None;
+        }
+        if at & 1 == 1 || at == last {
+            before = node(&sibling, &before);
+            after = node(&sibling, &after);
+            // On the right edge, levels without a sibling are passed over.
+            while at & 1 == 0 && at != 0 {
+                at >>= 1;
+                last >>= 1;
+            }
+        } else {
+            after = node(&after, &sibling);
+        }
+        at >>= 1;
+        last >>= 1;
+    }
+    (last == 0).then_some((before, after))
 }
 
 /// The root that a proof leads to, from the leaf `index` of a tree of `size` leaves (RFC 9162, section 2.1.3.2).
@@ -169,7 +233,7 @@ mod tests {
             let mut tree = Tree::default();
             leaves.iter().for_each(|leaf| tree.push(*leaf));
             for index in 0..size {
-                let mut prover = Prover::new(index, size);
+                let mut prover = Prover::inclusion(index, size);
                 leaves.iter().for_each(|leaf| prover.pass(*leaf));
                 let proof = prover.proof();
                 let mine = leaves[usize::try_from(index).unwrap()];
@@ -188,6 +252,89 @@ mod tests {
                     let mut changed = proof.clone();
                     changed[at][31] ^= 1;
                     assert_ne!(root(index, size, &changed), Some(tree.root()));
+                }
+            }
+        }
+    }
+
+    fn tree(leaves: &[TreeHash]) -> TreeHash {
+        let mut tree = Tree::default();
+        leaves.iter().for_each(|leaf| tree.push(*leaf));
+        tree.root()
+    }
+
+    /// The proofs that implementations of Certificate Transparency are tested with.
+    #[test]
+    fn consistency_proofs_are_those_of_the_standard() {
+        let leaves: Vec<_> =
+            LEAVES.iter().map(|line| leaf(&HEXLOWER.decode(line.as_bytes()).unwrap())).collect();
+        for (old, size, hashes) in [
+            (1, 1, &[][..]),
+            (
+                1,
+                8,
+                &[
+                    "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+                    "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+                    "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
+                ],
+            ),
+            (
+                6,
+                8,
+                &[
+                    "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+                    "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+                    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+                ],
+            ),
+            (
+                2,
+                5,
+                &[
+                    "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+                    "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+                ],
+            ),
+        ] {
+            let mut prover = Prover::consistency(old, size);
+            leaves[..usize::try_from(size).unwrap()].iter().for_each(|leaf| prover.pass(*leaf));
+            let proof: Vec<_> = prover.proof().iter().map(|hash| HEXLOWER.encode(hash)).collect();
+            assert_eq!(proof, hashes, "{old} of {size}");
+        }
+    }
+
+    #[test]
+    fn every_beginning_of_every_tree_is_proved_and_nothing_else() {
+        let leaves: Vec<TreeHash> = (0..40_u64).map(|number| leaf(&number.to_be_bytes())).collect();
+        for size in 1..=40_u64 {
+            let all = &leaves[..usize::try_from(size).unwrap()];
+            for old in 1..=size {
+                let mut prover = Prover::consistency(old, size);
+                all.iter().for_each(|leaf| prover.pass(*leaf));
+                let proof = prover.proof();
+                let (before, after) = (tree(&all[..usize::try_from(old).unwrap()]), tree(all));
+                let holds = |old, root, size, proof: &[TreeHash]| {
+                    roots_by_proof(old, root, size, proof) == Some((root, after))
+                };
+                assert!(holds(old, before, size, &proof), "{old} of {size}");
+                if old < size {
+                    let mut other = before;
+                    other[0] ^= 1;
+                    assert!(!holds(old, other, size, &proof), "another beginning, {old} of {size}");
+                    for wrong in (0..size + 2).filter(|wrong| *wrong != old) {
+                        assert!(!holds(wrong, before, size, &proof), "{old} as {wrong} of {size}");
+                    }
+                }
+                let longer = [&proof[..], &[after]].concat();
+                assert!(!holds(old, before, size, &longer));
+                if !proof.is_empty() {
+                    assert!(!holds(old, before, size, &proof[1..]));
+                }
+                for at in 0..proof.len() {
+                    let mut changed = proof.clone();
+                    changed[at][31] ^= 1;
+                    assert!(!holds(old, before, size, &changed));
                 }
             }
         }

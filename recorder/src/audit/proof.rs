@@ -1,5 +1,6 @@
 //! Proofs that a line is in the log, which hold without the log: C2SP `tlog-proof`, with the line as its extra data.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,9 +19,12 @@ const CHECKPOINT: &str = "audit.checkpoint";
 /// The first line of a proof.
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
 /// No proof of a log with 64-bit numbers has more hashes.
-const MAX_HASHES: usize = 64;
+pub(super) const MAX_HASHES: usize = 64;
 /// No proof of ours is longer: a line in base64, the hashes and a checkpoint.
-const MAX_PROOF: u64 = MAX_LINE * 2 + 8192 + MAX_NOTE as u64;
+pub(super) const MAX_PROOF: u64 = MAX_LINE * 2 + 8192 + MAX_NOTE as u64;
+
+/// No file with checkpoints is longer: a year of one a minute is 130 MB.
+const MAX_LIST: u64 = 256 << 20;
 
 /// Where the log in `dir` has its last checkpoint as a signed note, for other systems to collect.
 #[must_use]
@@ -95,6 +99,17 @@ pub enum ProofError {
     /// The checkpoint is not this log's.
     #[error("the checkpoint is not to be trusted: {0}")]
     Checkpoint(#[from] NoteError),
+    /// There is nothing to prove: the log is not longer than the old checkpoint.
+    #[error("the old checkpoint covers {old} lines, and the log's last one covers {covered}")]
+    NotOlder {
+        /// The lines that the last checkpoint covers.
+        covered: u64,
+        /// The lines that the old one covers.
+        old: u64,
+    },
+    /// The log as it was is not the beginning of the log as it is.
+    #[error("the log was changed between the two checkpoints, or the proof is not of them")]
+    Inconsistent,
     /// A text that is no proof.
     #[error("it is not a proof: {0}")]
     Malformed(&'static str),
@@ -114,7 +129,7 @@ impl Proof {
             Some(index) if index < head.size => index,
             _ => return Err(ProofError::NotCovered { covered: head.size, seq }),
         };
-        let mut prover = Prover::new(index, head.size);
+        let mut prover = Prover::inclusion(index, head.size);
         let mut wanted = Vec::new();
         compare(dir, &head, |number, line, hash| {
             prover.pass(hash);
@@ -147,12 +162,33 @@ impl Proof {
     }
 }
 
-/// Compares the log in `dir` with a checkpoint of it that was kept elsewhere, at any time. Reads all of it.
+/// Compares the log in `dir` with checkpoints of it that were kept elsewhere, at any time. Reads all of it, once.
 ///
 /// # Errors
 /// The log was changed or cut off since, or cannot be read.
-pub fn holds(dir: &Path, head: &TreeHead) -> Result<(), ProofError> {
-    compare(dir, head, |_, _, _| {})
+pub fn holds(dir: &Path, heads: &[TreeHead]) -> Result<(), ProofError> {
+    let Some(last) = heads.iter().max_by_key(|head| head.size) else { return Ok(()) };
+    let mut roots: BTreeMap<u64, Vec<TreeHash>> = BTreeMap::new();
+    for head in heads {
+        roots.entry(head.size).or_default().push(head.root);
+    }
+    let mut tree = Tree::default();
+    let mut changed = None;
+    let compared = compare(dir, last, |_, _, hash| {
+        tree.push(hash);
+        let size = tree.size();
+        if changed.is_none()
+            && let Some(roots) = roots.get(&size)
+            && roots.iter().any(|root| *root != tree.root())
+        {
+            changed = Some(size);
+        }
+    });
+    match changed {
+        // The first that does not hold says the most.
+        Some(size) => Err(ProofError::Changed(size)),
+        None => compared,
+    }
 }
 
 /// Reads a checkpoint from a file.
@@ -163,6 +199,27 @@ pub fn read_checkpoint(path: &Path, signer: &PublicKey) -> Result<(String, TreeH
     let note = read_text(path, MAX_NOTE as u64)?;
     let head = TreeHead::verify(&note, signer)?;
     Ok((note, head))
+}
+
+/// Reads the checkpoints in a file, in their order, with an empty line behind each but a lone or last one.
+///
+/// # Errors
+/// The file cannot be read, or `signer` did not sign all that it holds.
+pub fn read_checkpoints(path: &Path, signer: &PublicKey) -> Result<Vec<TreeHead>, ProofError> {
+    let text = read_text(path, MAX_LIST)?;
+    let mut heads = Vec::new();
+    let mut rest = &*text;
+    while !rest.is_empty() {
+        // A note has an empty line before its signatures; the next one is behind it.
+        let signatures = rest.find("\n\n").map_or(rest.len(), |at| at + 2);
+        let end = rest[signatures..].find("\n\n").map_or(rest.len(), |at| signatures + at + 1);
+        heads.push(TreeHead::verify(&rest[..end], signer)?);
+        rest = rest[end..].strip_prefix('\n').unwrap_or_default();
+    }
+    if heads.is_empty() {
+        return Err(NoteError::Malformed("it is empty").into());
+    }
+    Ok(heads)
 }
 
 /// The checkpoint beside the log in `dir`, if there is one. The inner error says why it is not one of `signer`'s.
@@ -179,11 +236,11 @@ pub(crate) fn own_checkpoint(dir: &Path, signer: &PublicKey) -> io::Result<Resul
     }
 }
 
-fn last_checkpoint(dir: &Path, signer: &PublicKey) -> Result<(String, TreeHead), ProofError> {
+pub(super) fn last_checkpoint(dir: &Path, signer: &PublicKey) -> Result<(String, TreeHead), ProofError> {
     read_checkpoint(&checkpoint_file(dir), signer)
 }
 
-fn read_text(path: &Path, most: u64) -> Result<String, ProofError> {
+pub(super) fn read_text(path: &Path, most: u64) -> Result<String, ProofError> {
     let content = files::read_bounded(path, most).and_then(|content| {
         String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no text"))
     });
@@ -191,7 +248,11 @@ fn read_text(path: &Path, most: u64) -> Result<String, ProofError> {
 }
 
 /// Shows `see` each line that `head` covers, with its number from 0 and its hash, and checks that their root is there.
-fn compare(dir: &Path, head: &TreeHead, mut see: impl FnMut(u64, &[u8], TreeHash)) -> Result<(), ProofError> {
+pub(super) fn compare(
+    dir: &Path,
+    head: &TreeHead,
+    mut see: impl FnMut(u64, &[u8], TreeHash),
+) -> Result<(), ProofError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |error| ProofError::Read { path, error }
@@ -244,14 +305,19 @@ impl FromStr for Proof {
             BASE64.decode(line.as_bytes()).map_err(|_| malformed("its line of the log is no base64"))?;
         let index = lines.next().and_then(|line| line.strip_prefix("index "));
         let index = index.and_then(|index| index.parse().ok()).ok_or(malformed("it has no index"))?;
-        let mut hashes = Vec::new();
-        for hash in lines {
-            let hash = BASE64.decode(hash.as_bytes()).ok().and_then(|hash| hash.try_into().ok());
-            hashes.push(hash.ok_or(malformed("one of its hashes is none"))?);
-            if hashes.len() > MAX_HASHES {
-                return Err(malformed("it has too many hashes"));
-            }
-        }
-        Ok(Self { line, index, hashes, note: note.to_owned() })
+        Ok(Self { line, index, hashes: read_hashes(lines)?, note: note.to_owned() })
     }
+}
+
+/// Reads the lines of a proof that are hashes in base64.
+pub(super) fn read_hashes<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<TreeHash>, ProofError> {
+    let mut hashes = Vec::new();
+    for hash in lines {
+        let hash = BASE64.decode(hash.as_bytes()).ok().and_then(|hash| hash.try_into().ok());
+        hashes.push(hash.ok_or(ProofError::Malformed("one of its hashes is none"))?);
+        if hashes.len() > MAX_HASHES {
+            return Err(ProofError::Malformed("it has too many hashes"));
+        }
+    }
+    Ok(hashes)
 }

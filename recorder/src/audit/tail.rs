@@ -1,8 +1,10 @@
 //! Reading the log's last events, and those that come.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use super::chain::{EventLine, Line};
 use super::files::{Lines, NextLine, numbers, path};
@@ -71,6 +73,43 @@ pub fn select(
         found.extend(of_file.into_iter().rev());
     }
     Ok(found)
+}
+
+/// The event that says with what root the recording of this name was sealed.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn sealing(dir: &Path, recording: &str) -> io::Result<Option<EventLine>> {
+    let sealing =
+        |line: &EventLine| line.event.is_sealing() && line.event.session.as_deref() == Some(recording);
+    Ok(select(dir, None, 1, sealing)?.pop())
+}
+
+/// The roots with which recordings were sealed, in hex, by their names; only of those that are `wanted`. Reads the
+/// whole log. Lines that cannot be read are left out.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn sealed_roots(dir: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<BTreeMap<String, String>> {
+    let mut roots = BTreeMap::new();
+    for number in numbers(dir)? {
+        let mut lines = Lines::open(&path(dir, number))?;
+        let mut line = Vec::new();
+        while let NextLine::Whole = lines.next(&mut line)? {
+            // Most lines are of other kinds, and need not be parsed.
+            if !std::str::from_utf8(&line).is_ok_and(|line| line.contains("\"kind\":\"recording.")) {
+                continue;
+            }
+            let Ok(Line::Event(EventLine { event, .. })) = Line::parse(&line) else { continue };
+            let root = event.detail.get("root").and_then(Value::as_str).filter(|_| event.is_sealing());
+            if let Some((recording, root)) = event.session.as_deref().zip(root)
+                && wanted(recording)
+            {
+                roots.insert(recording.to_owned(), root.to_owned());
+            }
+        }
+    }
+    Ok(roots)
 }
 
 /// Reads the events that are added to a log.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use passerelle_recorder::{Lag, Lane, LocalDisk, OpenError, RecordingFailed, Segment, SegmentSink, Verdict};
 use serde_json::json;
 
-use crate::support::{House, RealClock, block_on};
+use crate::support::{House, RealClock, block_on, noise};
 
 /// A disk with a given number of bytes left.
 #[derive(Clone, Default)]
@@ -71,15 +71,16 @@ fn a_full_disk_ends_the_recording_and_keeps_what_was_written() {
         let recording = recorder.open("a", &json!(null)).unwrap();
         let error = block_on(async {
             let fill = async {
-                loop {
-                    if let Err(error) = recording.append(Lane::Target, &[7; 1000]) {
-                        break error;
+                for number in 0.. {
+                    if let Err(error) = recording.append(Lane::Target, &noise(number, 1000)) {
+                        return error;
                     }
                     tokio::time::sleep(Duration::from_millis(1)).await;
                     if let Err(error) = recording.ready().await {
-                        break error;
+                        return error;
                     }
                 }
+                unreachable!("the disk is full")
             };
             let (error, noticed) = tokio::join!(fill, recording.failed());
             assert_eq!(error, noticed);
@@ -94,7 +95,7 @@ fn a_full_disk_ends_the_recording_and_keeps_what_was_written() {
         let verification = house.verify("a");
         assert!(verification.is_intact(), "with {left} bytes: {verification}");
         let entries = house.entries("a");
-        assert!(entries.iter().all(|entry| entry.bytes == [7; 1000]));
+        assert!(entries.iter().zip(0..).all(|(entry, number)| entry.bytes == noise(number, 1000)));
         if left >= 300_000 {
             assert!(!entries.is_empty());
         }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use passerelle_recorder::audit::{
-    AuditEvent, AuditKind, AuditLog, AuditVerdict, NoteError, Proof, ProofError, checkpoint_file, holds,
-    read_checkpoint, tail, verify,
+    AuditEvent, AuditKind, AuditLog, AuditVerdict, Consistency, NoteError, Proof, ProofError,
+    checkpoint_file, holds, read_checkpoint, read_checkpoints, tail, verify,
 };
 use passerelle_recorder::{PublicKey, SigningKey};
 
@@ -80,17 +80,20 @@ fn a_kept_checkpoint_tells_of_every_later_change() {
     log(dir.path(), 3);
     let kept = read_checkpoint(&checkpoint_file(dir.path()), &key()).unwrap().1;
     log(dir.path(), 3);
-    holds(dir.path(), &kept).unwrap();
+    holds(dir.path(), std::slice::from_ref(&kept)).unwrap();
     assert_eq!(kept.size, 4);
 
     // Whoever has the key can write a log that verifies by itself.
     let other = tempfile::tempdir().unwrap();
     log(other.path(), 4);
     assert!(verify(other.path(), &key()).unwrap().is_intact());
-    assert!(matches!(holds(other.path(), &kept), Err(ProofError::Changed(4))));
+    assert!(matches!(holds(other.path(), std::slice::from_ref(&kept)), Err(ProofError::Changed(4))));
     let short = tempfile::tempdir().unwrap();
     log(short.path(), 1);
-    assert!(matches!(holds(short.path(), &kept), Err(ProofError::CutOff { lines: 2, covered: 4 })));
+    assert!(matches!(
+        holds(short.path(), std::slice::from_ref(&kept)),
+        Err(ProofError::CutOff { lines: 2, covered: 4 })
+    ));
 }
 
 #[test]
@@ -228,4 +231,98 @@ fn a_gateway_that_finds_its_log_cut_off_says_so_and_keeps_the_checkpoint() {
     log(dir.path(), 0);
     let said = tail(dir.path(), 1).unwrap().remove(0).event.message.unwrap();
     assert!(said.contains("the log's last checkpoint was changed"), "{said}");
+}
+
+/// Whoever kept checkpoints needs a proof and no log to see that it only grew.
+#[test]
+fn a_log_that_only_grew_is_proved_to_who_has_an_old_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut kept = Vec::new();
+    for events in [1, 2, 1, 7, 12, 3] {
+        log(dir.path(), events);
+        kept.push(read_checkpoint(&checkpoint_file(dir.path()), &key()).unwrap().1);
+    }
+    let newest = kept.last().unwrap().clone();
+    for old in &kept {
+        let proof = Consistency::make(dir.path(), old.size, &key()).unwrap();
+        let read: Consistency = proof.to_string().parse().unwrap();
+        assert_eq!(read, proof);
+        assert_eq!(read.verify(old, &key()).unwrap(), newest);
+        for other in kept.iter().filter(|other| other.size != old.size) {
+            assert!(matches!(read.verify(other, &key()), Err(ProofError::Inconsistent)));
+        }
+    }
+    for old in [0, newest.size + 1] {
+        let error = Consistency::make(dir.path(), old, &key()).unwrap_err();
+        assert!(matches!(error, ProofError::NotOlder { .. }), "{error}");
+    }
+
+    // A log that was written anew, by somebody with the key, proves something about other lines.
+    let other = tempfile::tempdir().unwrap();
+    log(other.path(), 40);
+    let proof = Consistency::make(other.path(), kept[2].size, &key()).unwrap();
+    assert!(matches!(proof.verify(&kept[2], &key()), Err(ProofError::Inconsistent)));
+
+    let text = Consistency::make(dir.path(), kept[1].size, &key()).unwrap().to_string();
+    for at in 0..text.len() {
+        let mut changed = text.clone().into_bytes();
+        changed[at] ^= 1;
+        let Ok(changed) = String::from_utf8(changed) else { continue };
+        let holds = changed.parse::<Consistency>().and_then(|proof| proof.verify(&kept[1], &key()));
+        assert!(holds.is_err(), "{changed}");
+    }
+}
+
+#[test]
+fn what_is_no_consistency_proof_is_told_so() {
+    for (text, what) in [
+        ("", "it has no checkpoint"),
+        ("old 3\nx", "it has no checkpoint"),
+        ("new 3\n\nx", "it does not begin with `old` and a number"),
+        ("old -3\n\nx", "the old size is no number"),
+        ("old 03\n\nx", "the old size is not written as it must be"),
+        ("old 3\nAA==\n\nx", "one of its hashes is none"),
+        ("old 3\r\n\nx", "the old size is no number"),
+    ] {
+        assert_eq!(
+            text.parse::<Consistency>().unwrap_err().to_string(),
+            format!("it is not a proof: {what}")
+        );
+    }
+}
+
+/// A file to which checkpoints were appended is compared as a whole.
+#[test]
+fn many_kept_checkpoints_are_compared_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = dir.path().join("kept");
+    let (mut list, mut sizes) = (String::new(), Vec::new());
+    for _ in 0..4 {
+        log(dir.path(), 3);
+        sizes.push(lines(dir.path()));
+        list += &std::fs::read_to_string(checkpoint_file(dir.path())).unwrap();
+        list.push('\n');
+    }
+    let read = |content: &str| {
+        std::fs::write(&kept, content).unwrap();
+        read_checkpoints(&kept, &key())
+    };
+    for content in [&list, &list[..list.len() - 1]] {
+        let heads = read(content).unwrap();
+        assert_eq!(heads.iter().map(|head| head.size).collect::<Vec<_>>(), sizes);
+        holds(dir.path(), &heads).unwrap();
+    }
+    for content in [
+        "",
+        "\n",
+        &list.replacen(&format!("\n{}\n", sizes[1]), "\n9\n", 1),
+        &format!("{list}x"),
+        &format!("x{list}"),
+    ] {
+        assert!(matches!(read(content), Err(ProofError::Checkpoint(_))), "{content:?}");
+    }
+    let mut heads = read(&list).unwrap();
+    heads[1].root[0] ^= 1;
+    assert!(matches!(holds(dir.path(), &heads), Err(ProofError::Changed(size)) if size == sizes[1]));
+    holds(dir.path(), &[]).unwrap();
 }

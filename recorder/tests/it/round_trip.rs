@@ -11,7 +11,7 @@ use passerelle_recorder::{
 };
 use serde_json::json;
 
-use crate::support::{House, RealClock, SetClock, block_on};
+use crate::support::{House, RealClock, SetClock, block_on, noise};
 
 #[test]
 fn entries_come_back_in_the_order_of_all_lanes() {
@@ -200,9 +200,9 @@ fn segments_roll_by_size_and_by_age() {
     let recording = recorder.open("size", &json!(null)).unwrap();
     block_on(async {
         for second in 0..5u64 {
-            for _ in 0..12 {
+            for number in 0..12 {
                 recording.ready().await.unwrap();
-                recording.append(Lane::Target, &[second as u8; 100_000]).unwrap();
+                recording.append(Lane::Target, &noise(100 * second + number, 100_000)).unwrap();
             }
             // The writers sleep in real time and look at the clock when they wake.
             tokio::time::sleep(Duration::from_millis(120)).await;

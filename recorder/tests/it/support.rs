@@ -52,6 +52,18 @@ impl Clock for SetClock {
     }
 }
 
+/// Bytes that do not become shorter when they are compressed, others for each `seed`.
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
 /// Distinct bytes for each key; good enough for tests.
 pub(crate) fn random() -> Random {
     let state = AtomicU64::new(0x9e37_79b9_7f4a_7c15);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use passerelle_recorder::audit::{AuditEvent, AuditKind, AuditLog, sealed_roots};
 use passerelle_recorder::{Entry, Lane, PublicKey, Reader, SigningKey, Verdict, Verification, verify};
 use serde_json::json;
 
@@ -525,4 +526,34 @@ fn says(said: &str, wanted: &str) -> bool {
         rest = &rest[at + part.len()..];
     }
     rest.is_empty() || wanted.ends_with('*')
+}
+
+/// The end can be cut off so that the rest verifies, and whoever has the key can seal it anew. The audit log tells.
+#[test]
+fn what_the_audit_log_says_of_a_recording_is_compared() {
+    let house = House::new();
+    let dir = sealed(&house, "a", 1);
+    let Verdict::Sealed { root, .. } = house.verify_dir(&dir).verdict else { panic!("not sealed") };
+    let log_dir = house.dir.path().join("audit");
+    let log = AuditLog::open(&log_dir, house.signer.clone(), Arc::new(SetClock::default())).unwrap();
+    let opened = AuditEvent::new(AuditKind::RecordingOpened).session("b").detail("root", "none");
+    block_on(log.append(opened)).unwrap();
+    for (id, root) in [("a", &*root), ("b", "00")] {
+        let event = AuditEvent::new(AuditKind::RecordingSealed).session(id).detail("root", root);
+        block_on(log.append(event)).unwrap();
+    }
+    let roots = sealed_roots(&log_dir, |id| id == "a").unwrap();
+    assert_eq!(roots.into_iter().collect::<Vec<_>>(), [("a".to_owned(), root.clone())]);
+
+    let compared = |logged| house.verify_dir(&dir).compared(logged);
+    assert!(is_sealed(&compared(None)) && is_sealed(&compared(Some(&root))));
+    let other = compared(Some("00"));
+    assert_eq!(other.verdict, Verdict::OtherRoot { root: root.clone(), logged: "00".into() });
+    assert!(!other.is_intact());
+    rearrange(&dir, 1, |records| _ = records.pop());
+    let cut = compared(Some(&root));
+    assert!(matches!(&cut.verdict, Verdict::CutOff { root: logged, .. } if *logged == root), "{cut}");
+    assert!(!cut.is_intact() && compared(None).is_intact());
+    flip(&dir, 1, 0, 12);
+    assert!(matches!(compared(Some(&root)).verdict, Verdict::Tampered { .. }));
 }
