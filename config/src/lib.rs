@@ -30,17 +30,18 @@ pub use places::Places;
 pub use resolver::{FileError, FragmentFile, Resolver, SystemResolver};
 pub use schema::schema;
 pub use sections::{
-    AddressBackoff, Api, Approvals, Backoff, CertificatePolicy, Claims, ClipboardSizes, Config, Credentials,
-    Day, DiskSpace, Effect, ForwardedHeader, GlobalBackoff, Hours, Issuer, KeySetFile, Keystrokes, Limits,
-    Listen, Lockout, Log, LogFormat, LogLevel, Protocol, ProxyProtocol, Rdp, RdpSecurity, Recording,
-    RecordingPolicy, RedisStore, Requirement, Roles, Rule, Scope, SecondFactorClaim, ServiceAccount,
-    SigningAlgorithm, Store, Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Telemetry,
-    TelemetryHeader, Tickets, Tls, UnknownScope, User, ViewerSecurity, Vnc, WakeOnLan, Webhook,
+    AddressBackoff, Anchor, Api, Approvals, Audit, Backoff, CertificatePolicy, Claims, ClipboardSizes,
+    Config, Confinement, Credentials, Day, DiskSpace, Effect, ForwardedHeader, GlobalBackoff, Hours, Issuer,
+    KeySetFile, Keystrokes, Limits, Listen, Lockout, Log, LogFormat, LogLevel, ObjectStore, Protocol,
+    ProxyProtocol, Rdp, RdpSecurity, Recording, RecordingPolicy, RedisStore, RenderMode, Requirement, Roles,
+    Rule, Scope, SecondFactorClaim, ServiceAccount, SigningAlgorithm, Store, Syslog, SyslogFacility,
+    SyslogTransport, Target, TargetSecurity, TargetSelector, TargetTls, TechnicianBackoff, Telemetry,
+    TelemetryHeader, Tickets, Tls, UnknownScope, User, ViewerSecurity, Views, Vnc, WakeOnLan, Webhook,
 };
 pub use values::{
-    AddressError, ByteSize, CertificateFile, DurationError, EventPattern, EventPatternError, Fingerprint,
-    FingerprintError, FreeSpace, FreeSpaceError, HostPort, HumanDuration, ListenAddresses, MacAddress,
-    MacAddressError, Network, NetworkError, Pattern, PatternError, Recipient, RecipientError, Secret,
-    SizeError, StoreServers, StoreUrl, StoreUrlError, Time, TimeError, TimeOfDay, TimeOfDayError, TokenHash,
-    TokenHashError, WebhookUrl, WebhookUrlError, ZoneError, ZoneName,
+    AddressError, BucketUrl, BucketUrlError, ByteSize, CertificateFile, DurationError, EventPattern,
+    EventPatternError, Fingerprint, FingerprintError, FreeSpace, FreeSpaceError, HostPort, HumanDuration,
+    ListenAddresses, MacAddress, MacAddressError, Network, NetworkError, Pattern, PatternError, Recipient,
+    RecipientError, Secret, SizeError, StoreServers, StoreUrl, StoreUrlError, Time, TimeError, TimeOfDay,
+    TimeOfDayError, TokenHash, TokenHashError, WebhookUrl, WebhookUrlError, ZoneError, ZoneName,
 };

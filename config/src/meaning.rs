@@ -3,6 +3,7 @@
 //! Most of it looks at the tree and not at the types, so that it is found together with mistakes in the
 //! shape.
 
+mod audit;
 mod rules;
 mod targets;
 mod webhooks;
@@ -28,12 +29,14 @@ pub(crate) fn check_tree(root: &Node, fragments: &Fragments, report: &mut Report
     rules::check(root, targets, fragments.is_complete(), report);
     own_tls(root, report);
     store(root, report);
+    object_store(root, report);
     listeners(root, report);
     telemetry(root, cfg!(feature = "otel"), report);
     viewer_security(root, report);
     roles(root, report);
     issuers(root, report);
     webhooks::check(root, report);
+    audit::check(root, report);
     for target in targets() {
         report.in_file(target.file, |report| targets::check(target.node, &target.path("targets"), report));
     }
@@ -240,6 +243,21 @@ fn store(root: &Node, report: &mut Report) {
     }
 }
 
+fn object_store(root: &Node, report: &mut Report) {
+    let Some(endpoint) =
+        root.get("recording").and_then(|recording| recording.get("object_store")?.get("endpoint"))
+    else {
+        return;
+    };
+    let Some(url) = endpoint.text() else { return };
+    let local = ["://localhost", "://127.", "://[::1]"].iter().any(|place| url.contains(place));
+    if url.starts_with("http://") && !local {
+        let message = "what is known of recordings without a key can be read on the way, and recordings can be kept \
+                       from the store; write `https`, unless the network is your own";
+        report.warning(endpoint.at, "recording.object_store.endpoint", message);
+    }
+}
+
 fn telemetry(root: &Node, available: bool, report: &mut Report) {
     let Some(telemetry) = root.get("telemetry") else { return };
     if !available {
@@ -379,6 +397,16 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
     if let Some(retention) = config.recording.retention {
         bounds.push(("recording.retention".to_owned(), retention, second, century));
     }
+    let longest = config.recording.blackout_max.0;
+    bounds.push(("recording.blackout_max".to_owned(), longest, second, day));
+    if let Some(store) = &config.recording.object_store {
+        let minute = HumanDuration::from_secs(10 * 60);
+        bounds.push(("recording.object_store.timeout".to_owned(), store.timeout, second, minute));
+        if let Some(keep) = store.keep_local {
+            let none = HumanDuration::from_secs(0);
+            bounds.push(("recording.object_store.keep_local".to_owned(), keep, none, century));
+        }
+    }
     for (index, rule) in config.rules.iter().enumerate() {
         if let Some(retention) = rule.retention {
             bounds.push((format!("rules[{index}].retention"), retention, second, century));
@@ -393,6 +421,9 @@ fn durations(config: &Config, root: &Node, report: &mut Report) {
         let (minute, month) = (HumanDuration::from_secs(60), HumanDuration::from_secs(30 * 24 * 60 * 60));
         bounds.push((format!("webhooks[{index}].timeout"), webhook.timeout, second, minute));
         bounds.push((format!("webhooks[{index}].retry_for"), webhook.retry_for, second, month));
+    }
+    if let Some(anchor) = &config.audit.anchor {
+        bounds.push(("audit.anchor.every".to_owned(), anchor.every, second, day));
     }
     for (name, backoff) in [
         ("address", lockout.address.get()),

@@ -10,8 +10,8 @@ use crate::report::quoted;
 use crate::resolver::Resolver;
 use crate::sections::TargetSelector;
 use crate::values::{
-    ByteSize, EventPattern, Fingerprint, FreeSpace, HostPort, HumanDuration, MacAddress, Network, Pattern,
-    Recipient, StoreUrl, Time, TimeOfDay, TokenHash, WebhookUrl, ZoneName, format, is_name,
+    BucketUrl, ByteSize, EventPattern, Fingerprint, FreeSpace, HostPort, HumanDuration, MacAddress, Network,
+    Pattern, Recipient, StoreUrl, Time, TimeOfDay, TokenHash, WebhookUrl, ZoneName, format, is_name,
 };
 
 /// What became of a text.
@@ -37,6 +37,7 @@ pub(crate) fn read(text: &str, format: &str, base: &Path, resolver: &dyn Resolve
         format::TIME => parsed::<Time>(text),
         format::TOKEN_HASH => unrepeated::<TokenHash>(text),
         format::RECIPIENT => unrepeated::<Recipient>(text),
+        format::BUCKET_URL => unrepeated::<BucketUrl>(text),
         format::STORE if text == "embedded" => Reading::As(json!(text)),
         format::STORE | format::STORE_URL => unrepeated::<StoreUrl>(text),
         format::LISTEN_ADDRESS => listen_address(text),

@@ -107,6 +107,8 @@ fn effect(rule: &Node, path: &str, report: &mut Report) {
         ("require", "a rule with `effect: deny` requires nothing; put this into a rule of its own"),
         ("maintenance", "a rule with `effect: deny` lets nobody in; remove this"),
         ("retention", "a rule with `effect: deny` lets nobody in, so nothing is recorded; remove this"),
+        ("views", "a rule with `effect: deny` lets nobody in, so nothing is rendered; remove this"),
+        ("blackout", "a rule with `effect: deny` lets nobody in, so nothing is recorded; remove this"),
     ] {
         if let Some(node) = rule.get(name) {
             report.error(node.at, &key(name), message);

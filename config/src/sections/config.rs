@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Api, Approvals, Issuer, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Store, Target,
-    Telemetry, Tickets, Tls, User, ViewerSecurity, Vnc, Webhook,
+    Api, Approvals, Audit, Issuer, Limits, Lockout, Log, Rdp, Recording, Roles, Rule, ServiceAccount, Store,
+    Target, Telemetry, Tickets, Tls, User, ViewerSecurity, Vnc, Webhook,
 };
 use crate::named::Named;
 use crate::values::{FilePath, ListenAddresses, Name, Network, Secret};
@@ -72,6 +72,9 @@ pub struct Config {
     /// Programs that use the API.
     #[serde(default)]
     pub service_accounts: Vec<ServiceAccount>,
+    /// Where the audit log's events and checkpoints are sent.
+    #[serde(default)]
+    pub audit: Audit,
     /// Programs that are told of events.
     #[serde(default)]
     pub webhooks: Vec<Webhook>,

@@ -1,10 +1,12 @@
 //! The sections of the file, one module each.
 
 mod api;
+mod audit;
 mod config;
 mod issuer;
 mod limits;
 mod log;
+mod object_store;
 mod people;
 mod rdp;
 mod recording;
@@ -13,11 +15,13 @@ mod store;
 mod target;
 mod telemetry;
 mod tls;
+mod views;
 mod vnc;
 mod wake;
 mod webhook;
 
 pub use api::{Api, ForwardedHeader, Roles, Scope, ServiceAccount, UnknownScope};
+pub use audit::{Anchor, Audit, Syslog, SyslogFacility, SyslogTransport};
 pub use config::{Config, Listen, ProxyProtocol};
 pub use issuer::{Claims, Issuer, KeySetFile, SecondFactorClaim, SigningAlgorithm};
 pub use limits::{
@@ -25,6 +29,7 @@ pub use limits::{
     Tickets,
 };
 pub use log::{Log, LogFormat, LogLevel};
+pub use object_store::ObjectStore;
 pub use people::User;
 pub use rdp::{Rdp, RdpSecurity};
 pub use recording::{DiskSpace, Keystrokes, Recording, RecordingPolicy};
@@ -33,6 +38,7 @@ pub use store::{RedisStore, Store};
 pub use target::{CertificatePolicy, Credentials, Protocol, Target, TargetSecurity, TargetTls};
 pub use telemetry::{Telemetry, TelemetryHeader};
 pub use tls::Tls;
+pub use views::{Confinement, RenderMode, Views};
 pub use vnc::{ViewerSecurity, Vnc};
 pub use wake::WakeOnLan;
 pub use webhook::Webhook;

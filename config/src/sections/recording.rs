@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{ObjectStore, Views};
 use crate::values::{ByteSize, FilePath, FreeSpace, HumanDuration, Recipient};
 
 /// What is recorded of a session.
@@ -17,17 +18,38 @@ pub struct Recording {
     pub keystrokes: Keystrokes,
     /// Whether clipboard content is kept. Its times, kinds and sizes always are.
     pub clipboard: bool,
-    /// Who can read the recordings: age public keys. When empty, the gateway itself, with a key in the
-    /// data directory. When given, only they can, and the gateway cannot.
+    /// Who can read the recordings: age public keys, and `gateway` for the gateway itself, with a key in the data
+    /// directory. When empty, only the gateway. When `gateway` is not among them, it cannot read what it wrote.
     #[schemars(extend("uniqueItems" = true))]
     pub recipients: Vec<Recipient>,
     /// How much of the disk stays free.
     pub disk: DiskSpace,
     /// How long a recording is kept after its end, unless a rule says otherwise; for ever when absent.
     pub retention: Option<HumanDuration>,
+    /// Whether technicians and the people whom they help may have the recording keep nothing of the screen, of keys and of
+    /// the clipboard for a while, unless a rule says otherwise. Who asked, when and why is always kept. RDP sessions in
+    /// which it is allowed go without the graphics pipeline, RemoteFX and bulk compression.
+    pub blackout: bool,
+    /// How long that lasts at most; then it ends by itself.
+    pub blackout_max: BlackoutLength,
+    /// A store that recordings are sent to as well.
+    pub object_store: Option<ObjectStore>,
     /// Where recordings are kept; by default `recordings` in the data directory.
     #[schemars(with = "Option<FilePath>")]
     pub directory: Option<PathBuf>,
+    /// What people look at.
+    pub views: Views,
+}
+
+/// How long a blackout lasts at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct BlackoutLength(pub HumanDuration);
+
+impl Default for BlackoutLength {
+    fn default() -> Self {
+        Self(HumanDuration::from_secs(5 * 60))
+    }
 }
 
 /// How much of the disk with the recordings stays free.
@@ -74,9 +96,11 @@ pub enum RecordingPolicy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Keystrokes {
-    /// That a key was pressed and when, not which one.
+    /// Nothing.
     #[default]
     None,
+    /// When keys were pressed and whether they were letters, digits, modifiers and so on, not which ones.
+    Kinds,
     /// Every key, so passwords that are typed too.
     All,
 }

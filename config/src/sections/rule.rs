@@ -9,7 +9,7 @@ use passerelle_desktop::{Permission, Permissions};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Protocol;
+use super::{Protocol, RenderMode};
 use crate::values::{HumanDuration, Name, Network, Pattern, Person, TimeOfDay, ZoneName, format};
 
 /// Grants permissions on targets to technicians, or takes them away.
@@ -64,6 +64,14 @@ pub struct Rule {
     /// `recording.retention`; the longest counts where several rules say something.
     #[serde(default)]
     pub retention: Option<HumanDuration>,
+    /// When sessions under this rule are rendered, instead of `recording.views.mode`; the earliest counts where several
+    /// rules say something.
+    #[serde(default)]
+    pub views: Option<RenderMode>,
+    /// Whether `recording.blackout` is allowed in sessions under this rule; where several rules say something, all of them
+    /// have to allow it.
+    #[serde(default)]
+    pub blackout: Option<bool>,
 }
 
 /// What a rule does with its permissions.

@@ -33,7 +33,7 @@ pub struct TelemetryHeader {
 }
 
 /// For the schema only: the URL's type is plain.
-struct HttpUrl;
+pub(super) struct HttpUrl;
 
 impl JsonSchema for HttpUrl {
     fn schema_name() -> std::borrow::Cow<'static, str> {

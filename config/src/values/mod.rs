@@ -28,6 +28,7 @@ macro_rules! text_value {
     };
 }
 mod address;
+mod bucket;
 mod duration;
 mod free_space;
 mod name;
@@ -40,6 +41,7 @@ mod time;
 mod webhook;
 
 pub use address::{AddressError, HostPort, ListenAddresses};
+pub use bucket::{BucketUrl, BucketUrlError};
 pub use duration::{DurationError, HumanDuration};
 pub use free_space::{FreeSpace, FreeSpaceError};
 pub use name::{Fingerprint, FingerprintError, Recipient, RecipientError};
@@ -57,6 +59,7 @@ pub use webhook::{EventPattern, EventPatternError, WebhookUrl, WebhookUrlError};
 /// Values of the schema's `format`: what a text must be beyond being text.
 pub(crate) mod format {
     pub(crate) const ADDRESS: &str = "address";
+    pub(crate) const BUCKET_URL: &str = "bucket-url";
     pub(crate) const CERTIFICATE_FILE: &str = "certificate-file";
     pub(crate) const DURATION: &str = "duration-with-units";
     pub(crate) const EVENT_PATTERN: &str = "event-pattern";

@@ -83,9 +83,17 @@ impl fmt::Debug for Fingerprint {
 pub struct Recipient(String);
 
 impl Recipient {
-    /// The key as written.
+    /// The gateway itself.
+    pub const GATEWAY: &str = "gateway";
+
+    /// The key as written, or [`GATEWAY`](Self::GATEWAY).
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether this is the gateway itself, which has a key in the data directory.
+    pub fn is_gateway(&self) -> bool {
+        self.0 == Self::GATEWAY
     }
 }
 
@@ -111,6 +119,9 @@ impl FromStr for Recipient {
     type Err = RecipientError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == Self::GATEWAY {
+            return Ok(Self(text.to_owned()));
+        }
         if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
             return Err(RecipientError::SecretKey);
         }
@@ -137,7 +148,12 @@ text_value!(
     super::format::FINGERPRINT,
     "SHA-256 of a certificate: 64 hexadecimal digits, with or without colons."
 );
-text_value!(Recipient, "Recipient", super::format::RECIPIENT, "An age public key, age1….");
+text_value!(
+    Recipient,
+    "Recipient",
+    super::format::RECIPIENT,
+    "An age public key, age1…, or the word gateway."
+);
 
 #[cfg(test)]
 mod tests {
@@ -164,7 +180,8 @@ mod tests {
     #[test]
     fn recipients_are_checked() {
         let right = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-        assert!(right.parse::<Recipient>().is_ok());
+        assert!(!right.parse::<Recipient>().unwrap().is_gateway());
+        assert!("gateway".parse::<Recipient>().unwrap().is_gateway());
         assert_eq!(right.replace('z', "q").parse::<Recipient>(), Err(RecipientError::Checksum));
         assert_eq!("ssh-ed25519 AAAA".parse::<Recipient>(), Err(RecipientError::Malformed));
         assert_eq!("AGE-SECRET-KEY-1ABC".parse::<Recipient>(), Err(RecipientError::SecretKey));
