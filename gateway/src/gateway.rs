@@ -7,9 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use passerelle_auth::{Passwords, Pepper, Seal, Store, StoreError, TicketContext};
-use passerelle_config::{Config, FragmentFile, RecordingPolicy};
+use passerelle_config::{Config, FragmentFile, ObjectStore, Recipient, RecordingPolicy};
 use passerelle_desktop::{Permissions, UnknownPermission};
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, AuditLog, AuditOpenError, Outcome};
+use passerelle_recorder::view::ViewError;
 use passerelle_recorder::{
     KeyError, PublicKey, Recorder, RecorderError, RecorderSettings, Recovered, RecoveryOutcome, SigningKey,
 };
@@ -19,14 +20,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ambient::{self, SystemClock};
 use crate::api::Rates;
+use crate::index::{Index, IndexError};
 use crate::metrics::Metrics;
 use crate::policy::access::NotAdmitted;
 use crate::policy::{self, Policy, PolicyError};
 use crate::preauth::WaitingRoom;
+use crate::remote::Remote;
 use crate::session::{CloseReason, Registry};
 use crate::store::{self, Opened};
 use crate::throttle::Throttle;
 use crate::viewings::Viewings;
+use crate::views::Views;
 use crate::webhooks::Webhooks;
 use crate::{descriptors, files, targets};
 
@@ -45,8 +49,14 @@ pub(crate) mod data {
     pub(crate) const IDENTITY: &str = "recordings.age";
     /// Directory of the audit log.
     pub(crate) const AUDIT: &str = "audit";
+    /// Directory of the views of recordings.
+    pub(crate) const VIEWS: &str = "views";
+    /// What lists of recordings show and searches find, derived from them.
+    pub(crate) const INDEX: &str = "recordings-index.sqlite";
     /// How far each webhook has come in the audit log.
     pub(crate) const WEBHOOKS: &str = "webhooks.json";
+    /// How far the syslog server has come in it.
+    pub(crate) const SYSLOG: &str = "syslog.json";
 }
 
 /// Why a gateway does not start.
@@ -71,9 +81,13 @@ pub(crate) enum OpenError {
     #[error("recording: {0}")]
     Recorder(#[from] RecorderError),
     #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error(transparent)]
     Audit(#[from] AuditOpenError),
     #[error(transparent)]
     AuditWrite(#[from] AuditError),
+    #[error(transparent)]
+    Views(#[from] ViewError),
 }
 
 /// Why a changed configuration or target is not in force.
@@ -101,8 +115,16 @@ pub(crate) struct Gateway {
     passwords: Passwords,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) recorder: Recorder,
+    /// The object store, and the section of the configuration that describes it.
+    pub(crate) remote: std::sync::Mutex<Option<(ObjectStore, Remote)>>,
+    /// Recordings whose keys were destroyed or replaced, which it does not know yet.
+    pub(crate) changed: std::sync::Mutex<Vec<String>>,
+    /// Held by whoever fetches a recording from it.
+    pub(crate) fetching: Mutex<()>,
     /// Held by whoever holds, releases, erases or deletes recordings.
     pub(crate) keeping: Mutex<()>,
+    /// What people look at of recordings.
+    pub(crate) views: Views,
     pub(crate) audit: AuditLog,
     pub(crate) registry: Arc<Registry>,
     pub(crate) room: WaitingRoom,
@@ -111,6 +133,8 @@ pub(crate) struct Gateway {
     pub(crate) metrics: Metrics,
     /// Programs that are told of events.
     pub(crate) webhooks: Webhooks,
+    /// What is known of recordings, for lists and searches.
+    pub(crate) index: Index,
     /// Who views recordings.
     pub(crate) viewings: Viewings,
     /// Who calls the API how often.
@@ -151,6 +175,8 @@ impl Gateway {
             let [_, refuse, _] = config.recording.disk.marks(space.total);
             recorder.set_min_free_bytes(refuse);
         }
+        // After the recorder, which makes the key that opens recordings.
+        let views = Views::open(&config, signer.clone())?;
         let passwords = Passwords::new(std::thread::available_parallelism().map_or(1, NonZero::get));
         let target_seal = Seal::new(&pepper, "target");
         let kept = targets::kept(store.as_ref(), &target_seal).await?;
@@ -160,6 +186,7 @@ impl Gateway {
             signer: signer.public_key(),
             metrics,
             webhooks: Webhooks::new(&dir.join(data::WEBHOOKS)),
+            index: Index::open(&dir.join(data::INDEX), &pepper)?,
             viewings: Viewings::new(&pepper),
             rates: Rates::default(),
             stopping: CancellationToken::new(),
@@ -173,21 +200,17 @@ impl Gateway {
             passwords,
             store,
             recorder,
+            remote: std::sync::Mutex::default(),
+            changed: std::sync::Mutex::default(),
+            fetching: Mutex::default(),
             keeping: Mutex::default(),
+            views,
             audit,
             registry: Arc::default(),
             node,
         });
         gateway.recover().await?;
         Ok(gateway)
-    }
-
-    /// Where the recording of this name is, if there is one.
-    pub(crate) fn recording_directory(&self, id: &str) -> Option<PathBuf> {
-        // Nothing that could lead out of the directory.
-        let named = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let directory = self.policy().config.recordings_dir().join(id);
-        (named && directory.is_dir()).then_some(directory)
     }
 
     /// Closes what a killed gateway left open, in the recordings, the audit log and the store.
@@ -327,12 +350,13 @@ fn waiting(config: &Config) -> usize {
 }
 
 fn recorder_settings(config: &Config) -> RecorderSettings {
-    let recipients: Vec<_> =
-        config.recording.recipients.iter().map(|recipient| recipient.as_str().to_owned()).collect();
+    let recipients = &config.recording.recipients;
+    let itself = recipients.is_empty() || recipients.iter().any(Recipient::is_gateway);
+    let others = recipients.iter().filter(|recipient| !recipient.is_gateway());
     RecorderSettings {
         directory: config.recordings_dir(),
-        identity_file: recipients.is_empty().then(|| config.data_dir.join(data::IDENTITY)),
-        recipients,
+        identity_file: itself.then(|| config.data_dir.join(data::IDENTITY)),
+        recipients: others.map(|recipient| recipient.as_str().to_owned()).collect(),
         // Set when it is known how large the disk is.
         min_free_bytes: 0,
         writers: 0,

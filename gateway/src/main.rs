@@ -1,10 +1,13 @@
 //! Passerelle, a remote-support gateway for stock RDP, VNC and Screen Sharing clients.
 
 mod ambient;
+mod anchor;
 mod api;
 mod approvals;
 mod arrival;
+mod blackouts;
 mod cli;
+mod collection;
 mod contents;
 mod control;
 mod demo;
@@ -13,20 +16,25 @@ mod files;
 mod fragments;
 mod gateway;
 mod http_client;
+mod index;
 mod jwks;
 mod keeping;
 mod lifecycle;
 mod listener;
 mod logging;
 mod metrics;
+mod opened;
 mod orders;
 mod policy;
+mod positions;
 mod preauth;
 mod rdp_file;
 mod relay;
+mod remote;
 mod serve;
 mod session;
 mod store;
+mod syslog;
 mod targets;
 #[cfg(feature = "otel")]
 mod telemetry;
@@ -34,6 +42,7 @@ mod throttle;
 mod tickets;
 mod tls;
 mod viewings;
+mod views;
 mod wake;
 mod web;
 mod webhooks;
@@ -76,6 +85,7 @@ fn run(Cli { config, command }: Cli) -> Result<ExitCode, CliError> {
             runtime()?.block_on(demo::run(options)).map_err(CliError::new)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::RenderWorker { memory, unconfined } => Ok(views::work(memory, unconfined)),
         Command::Completions { shell } => cli::completions(shell),
         Command::Man { directory } => cli::man(directory.as_deref()),
     }

@@ -88,6 +88,11 @@ struct Delivery {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Upload {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Hook {
     webhook: String,
 }
@@ -106,14 +111,23 @@ pub(crate) struct Metrics {
     phases: Phases,
     deliveries: Family<Delivery, Counter>,
     lags: Family<Hook, Gauge>,
+    syslog: Family<Approval, Counter>,
     waiting: Gauge,
     store: Gauge,
+    blackouts: Family<Approval, Counter>,
     recordings_sealed: Counter,
     recordings_failed: Counter,
     recordings_deleted: Counter,
     recordings_free: Gauge,
+    uploads: Family<Upload, Counter>,
+    uploads_waiting: Gauge,
+    uploads_lag: Gauge<f64, AtomicU64>,
     recorder_waiting: Gauge,
     recorder_lag: Gauge<f64, AtomicU64>,
+    renders: Gauge,
+    renders_failed: Counter,
+    rendered: Counter,
+    view_bytes: Counter,
     operations: Family<Operation, Histogram, fn() -> Histogram>,
     store_errors: Family<Operation, Counter>,
 }
@@ -160,14 +174,23 @@ impl Metrics {
             phases: handshake::phases(),
             deliveries: Family::default(),
             lags: Family::default(),
+            syslog: Family::default(),
             waiting: Gauge::default(),
             store: Gauge::default(),
+            blackouts: Family::default(),
             recordings_sealed: Counter::default(),
             recordings_failed: Counter::default(),
             recordings_deleted: Counter::default(),
             recordings_free: Gauge::default(),
+            uploads: Family::default(),
+            uploads_waiting: Gauge::default(),
+            uploads_lag: Gauge::default(),
             recorder_waiting: Gauge::default(),
             recorder_lag: Gauge::default(),
+            renders: Gauge::default(),
+            renders_failed: Counter::default(),
+            rendered: Counter::default(),
+            view_bytes: Counter::default(),
             operations: Family::new_with_constructor(|| Histogram::new(STORE)),
             store_errors: Family::default(),
             names: Names::default(),
@@ -206,8 +229,18 @@ impl Metrics {
             "Lines of the audit log that a webhook has not been through",
             metrics.lags.clone(),
         );
+        names.register(
+            "syslog_messages",
+            "Events that were sent to the syslog server, and attempts that failed",
+            metrics.syslog.clone(),
+        );
         names.register("pre_auth_connections", "Connections that are not logged in", metrics.waiting.clone());
         names.register("store_up", "1 while the store answers, 0 while it does not", metrics.store.clone());
+        names.register(
+            "blackouts",
+            "What became of blackouts that were asked for",
+            metrics.blackouts.clone(),
+        );
         names.register("recordings_sealed", "Recordings that were sealed", metrics.recordings_sealed.clone());
         names.register(
             "recordings_failed",
@@ -225,6 +258,23 @@ impl Metrics {
             Unit::Bytes,
             metrics.recordings_free.clone(),
         );
+        names.register(
+            "uploads",
+            "What became of parts of recordings for the object store",
+            metrics.uploads.clone(),
+        );
+        names.register_with_unit(
+            "uploads_waiting",
+            "What was recorded and could be in the object store, and is not",
+            Unit::Bytes,
+            metrics.uploads_waiting.clone(),
+        );
+        names.register_with_unit(
+            "uploads_lag",
+            "How old the oldest of it is",
+            Unit::Seconds,
+            metrics.uploads_lag.clone(),
+        );
         names.register_with_unit(
             "recorder_waiting",
             "What was recorded and is not written yet, of all sessions",
@@ -236,6 +286,24 @@ impl Metrics {
             "For how long the oldest of what is not written yet has been waiting",
             Unit::Seconds,
             metrics.recorder_lag.clone(),
+        );
+        names.register("renders", "Recordings that are being rendered", metrics.renders.clone());
+        names.register(
+            "renders_failed",
+            "Recordings that could not be rendered",
+            metrics.renders_failed.clone(),
+        );
+        names.register_with_unit(
+            "rendered",
+            "How much of recordings was rendered",
+            Unit::Seconds,
+            metrics.rendered.clone(),
+        );
+        names.register_with_unit(
+            "view",
+            "Size of what was rendered",
+            Unit::Bytes,
+            metrics.view_bytes.clone(),
         );
         names.register_with_unit(
             "store_operation",
@@ -267,6 +335,22 @@ impl Metrics {
         StoreMetrics { backend, operations: self.operations.clone(), errors: self.store_errors.clone() }
     }
 
+    /// So many recordings are being rendered.
+    pub(crate) fn renders(&self, running: usize) {
+        self.renders.set(i64::try_from(running).unwrap_or(i64::MAX));
+    }
+
+    /// A recording of so many seconds was rendered to a view of so many bytes.
+    pub(crate) fn rendered(&self, seconds: u64, bytes: u64) {
+        self.rendered.inc_by(seconds);
+        self.view_bytes.inc_by(bytes);
+    }
+
+    /// A recording could not be rendered.
+    pub(crate) fn render_failed(&self) {
+        self.renders_failed.inc();
+    }
+
     /// A recording was sealed.
     pub(crate) fn recording_sealed(&self) {
         self.recordings_sealed.inc();
@@ -282,6 +366,17 @@ impl Metrics {
         self.recordings_deleted.inc();
     }
 
+    /// A part of a recording was `stored`, or not: `failed`, `differs`.
+    pub(crate) fn upload(&self, outcome: &'static str) {
+        self.uploads.get_or_create(&Upload { outcome }).inc();
+    }
+
+    /// So many bytes wait for the object store, the oldest for so long.
+    pub(crate) fn upload_lag(&self, bytes: u64, oldest: Duration) {
+        self.uploads_waiting.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.uploads_lag.set(oldest.as_secs_f64());
+    }
+
     /// There is so much room for recordings.
     pub(crate) fn recordings_free(&self, bytes: u64) {
         self.recordings_free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
@@ -295,6 +390,11 @@ impl Metrics {
     /// Somebody asked for an approval or decided about one, or it was used.
     pub(crate) fn approval(&self, outcome: &'static str) {
         self.approvals.get_or_create(&Approval { outcome }).inc();
+    }
+
+    /// Somebody asked for a blackout.
+    pub(crate) fn blackout(&self, outcome: &'static str) {
+        self.blackouts.get_or_create(&Approval { outcome }).inc();
     }
 
     /// Whether the store answers.
@@ -325,6 +425,11 @@ impl Metrics {
         let protocol = protocol.to_owned();
         self.seconds.get_or_create(&Protocol { protocol: protocol.clone() }).observe(seconds as f64);
         self.ended.get_or_create(&Ending { protocol, reason }).inc();
+    }
+
+    /// Events were sent to the syslog server, or could not be.
+    pub(crate) fn syslog(&self, outcome: &'static str, count: u64) {
+        self.syslog.get_or_create(&Approval { outcome }).inc_by(count);
     }
 
     /// Everything, as OpenMetrics 1.0 text. `lags` are those of webhooks.
@@ -372,6 +477,9 @@ mod tests {
         metrics.connection("vnc").done(Step::Target);
         metrics.store_metrics("embedded").done("claim", Duration::ZERO, false);
         metrics.webhook("siem", "delivered");
+        metrics.syslog("sent", 1);
+        metrics.upload("stored");
+        metrics.blackout("began");
         let text = metrics.text(&Registry::default(), 0, vec![("siem".into(), 5)]);
         let described = include_str!("../METRICS.md");
         let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use passerelle_auth as auth;
 use passerelle_config::{self as config, Config};
-use passerelle_desktop::{ClipboardLimits, Permissions};
+use passerelle_desktop::{ClipboardLimits, KeystrokePolicy, Permissions};
 use passerelle_rfb::Limits;
 use passerelle_vnc::target::{TargetCredentials, TargetSecurity, TargetSettings};
 use passerelle_vnc::viewer::{ViewerSecurity, ViewerSettings};
@@ -184,11 +184,32 @@ impl Policy {
         own.unwrap_or_else(|| self.system_roots.clone())
     }
 
+    /// The authorities that may vouch for the syslog server.
+    pub(crate) fn syslog_roots(&self, syslog: &config::Syslog) -> Arc<RootCertStore> {
+        let own = syslog.ca_file.as_ref().map(|file| tls::roots_from_pem(file.pem.as_bytes()));
+        own.unwrap_or_else(|| self.system_roots.clone())
+    }
+
+    /// The authorities that may vouch for the object store.
+    pub(crate) fn object_store_roots(&self, store: &config::ObjectStore) -> Arc<RootCertStore> {
+        let own = store.ca_file.as_ref().map(|file| tls::roots_from_pem(file.pem.as_bytes()));
+        own.unwrap_or_else(|| self.system_roots.clone())
+    }
+
     /// The largest clipboard content that passes.
     pub(crate) fn clipboard_limits(&self) -> ClipboardLimits {
         let sizes = &self.config.limits.clipboard;
         let bytes = |size: config::ByteSize| u32::try_from(size.bytes()).unwrap_or(u32::MAX);
         ClipboardLimits { to_target: bytes(sizes.to_target), from_target: bytes(sizes.from_target) }
+    }
+
+    /// What recordings keep of keys.
+    pub(crate) fn keystrokes(&self) -> KeystrokePolicy {
+        match self.config.recording.keystrokes {
+            config::Keystrokes::None => KeystrokePolicy::None,
+            config::Keystrokes::Kinds => KeystrokePolicy::Kinds,
+            config::Keystrokes::All => KeystrokePolicy::All,
+        }
     }
 
     /// What a session may take at most.
@@ -217,7 +238,9 @@ pub(crate) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     compare("node", old.node == new.node);
     compare("control", old.control_socket() == new.control_socket());
     compare("recording.directory", old.recordings_dir() == new.recordings_dir());
+    compare("recording.views.workers", old.recording.views.workers == new.recording.views.workers);
     compare("recording.recipients", old.recording.recipients == new.recording.recipients);
+    compare("audit", old.audit == new.audit);
     compare("log", old.log == new.log);
     compare("telemetry", old.telemetry == new.telemetry);
     keys

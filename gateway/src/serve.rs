@@ -20,7 +20,9 @@ use crate::gateway::{Gateway, OpenError};
 use crate::lifecycle::{Order, Signals};
 use crate::logging::{Logging, TelemetryError};
 use crate::session::{self, CloseReason};
-use crate::{api, control, keeping, listener, store, targets, viewings, webhooks};
+use crate::{
+    anchor, api, control, index, keeping, listener, store, syslog, targets, viewings, views, webhooks,
+};
 
 /// How long sealing may take after the last session was told to end.
 const SEALING: Duration = Duration::from_secs(10);
@@ -137,9 +139,16 @@ impl Running {
         let health = store::watch(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(health));
         running.helpers.spawn(webhooks::follow(running.gateway.clone(), running.closed.clone()));
+        let indexed = index::follow(running.gateway.clone());
+        running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(indexed));
         let viewed = viewings::follow(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(viewed));
         running.helpers.spawn(keeping::keep(running.gateway.clone(), running.closed.clone()));
+        let evicting = views::follow(running.gateway.clone());
+        running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(evicting));
+        running.helpers.spawn(syslog::follow(running.gateway.clone(), running.closed.clone()));
+        running.helpers.spawn(anchor::follow(running.gateway.clone(), running.closed.clone()));
+        running.helpers.spawn(keeping::upload(running.gateway.clone(), running.closed.clone()));
         let leases = session::keep_leases(running.gateway.clone());
         running.helpers.spawn(running.closed.clone().run_until_cancelled_owned(leases));
         Ok(running)
@@ -208,6 +217,7 @@ impl Running {
         if tokio::time::timeout(SEALING, self.connections.wait()).await.is_err() {
             tracing::error!("some sessions could not be sealed in time; the next start closes them");
         }
+        self.gateway.views.stop();
         self.closed.cancel();
         self.helpers.close();
         self.helpers.wait().await;

@@ -1,10 +1,9 @@
 //! What was recorded besides the picture.
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{FromRef, Query, State};
 use axum::http::StatusCode;
+use passerelle_desktop::{KeystrokePolicy, RecordedInput};
 use passerelle_recorder::{Entry, Lane, ReadError, Reader};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,16 +14,22 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::recordings::blocking;
 use super::viewing::Viewing;
+use crate::collection::Recordings;
 use crate::contents::{self, ContentError};
-use crate::gateway::Gateway;
 use crate::viewings::Content;
 
 /// How many events an answer has, give or take those of one millisecond.
 const EVENTS: usize = 10_000;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
-    OpenApiRouter::new().routes(routes!(events))
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S>
+where
+    Recordings: FromRef<S>,
+{
+    OpenApiRouter::new().routes(routes!(events)).routes(routes!(input))
 }
+
+/// How many movements and keys an answer has, give or take those of one millisecond.
+const INPUTS: usize = 20_000;
 
 /// Which time of a recording is wanted, in milliseconds since its start.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
@@ -65,14 +70,13 @@ struct Events {
         ("passerelle-viewing" = String, Header, description = "What `viewings` answered"), Times),
     responses((status = 200, description = "The events", body = Events)))]
 async fn events(
-    State(gateway): State<Arc<Gateway>>,
+    State(recordings): State<Recordings>,
     viewing: Viewing,
     Query(times): Query<Times>,
 ) -> Result<Json<Events>, Problem> {
-    let data_dir = gateway.policy().config.data_dir.clone();
     let directory = viewing.directory().to_owned();
     let found = blocking(move || {
-        let reader = contents::open(&data_dir, &directory, &[Lane::Events])?;
+        let reader = contents::open(recordings.identity().as_ref(), &directory, &[Lane::Events])?;
         Ok(read_events(reader, times)?)
     });
     let found = found.await?;
@@ -107,12 +111,90 @@ fn read_events(reader: Reader, times: Times) -> Result<Events, ReadError> {
     Ok(found)
 }
 
+/// What the technician did, as far as it is kept.
+#[derive(Debug, Serialize, ToSchema)]
+struct Input {
+    /// What the recording keeps of keys: `none`, `kinds` or `all`.
+    keystrokes: String,
+    /// Time in milliseconds, column, row, and the buttons that are down: bit 0 the left one, 1 the middle one, 2 the
+    /// right one, 3 and 4 a step of the wheel up and down, 5 and 6 left and right, 7 and 8 back and forward.
+    #[schema(value_type = Vec<Vec<u32>>)]
+    pointer: Vec<(u32, u16, u16, u16)>,
+    /// Time in milliseconds; `down` or `up`; the sign that the key writes or what it is called, its kind, or null.
+    #[schema(value_type = Vec<Vec<Value>>)]
+    keys: Vec<(u32, &'static str, Option<String>)>,
+    /// `from_ms` of the next part; absent in the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_ms: Option<u32>,
+}
+
+/// What the technician did with pointer and keys in a recorded session.
+#[utoipa::path(get, path = "/recordings/{id}/input", tag = "recordings",
+    params(("id" = String, Path, description = "The recording's `id`"),
+        ("passerelle-viewing" = String, Header, description = "What `viewings` answered"), Times),
+    responses((status = 200, description = "Pointer and keys, as far as they are kept", body = Input)))]
+async fn input(
+    State(recordings): State<Recordings>,
+    viewing: Viewing,
+    Query(times): Query<Times>,
+) -> Result<Json<Input>, Problem> {
+    let directory = viewing.directory().to_owned();
+    let found = blocking(move || {
+        let reader = contents::open(recordings.identity().as_ref(), &directory, &[Lane::Viewer])?;
+        read_input(reader, times)
+    });
+    let found = found.await?;
+    let last = [found.pointer.last().map(|found| found.0), found.keys.last().map(|found| found.0)];
+    let last = last.into_iter().flatten().max().unwrap_or(times.from_ms);
+    let until = found.next_ms.or(times.until_ms).unwrap_or(last);
+    viewing.watched(Content::Input, times.from_ms.into(), until.into());
+    Ok(Json(found))
+}
+
+fn read_input(recording: Reader, times: Times) -> Result<Input, Problem> {
+    let keystrokes = contents::keystrokes(recording.header());
+    let mut reader = contents::input_reader(recording.header())?;
+    let name = match keystrokes {
+        KeystrokePolicy::None => "none",
+        KeystrokePolicy::Kinds => "kinds",
+        KeystrokePolicy::All => "all",
+    };
+    let mut input =
+        Input { keystrokes: name.to_owned(), pointer: Vec::new(), keys: Vec::new(), next_ms: None };
+    let mut last = times.from_ms;
+    let mut found = Vec::new();
+    for entry in recording {
+        let Entry { t_ms, bytes, .. } = entry?;
+        if times.until_ms.is_some_and(|until| t_ms >= until) {
+            break;
+        }
+        if input.pointer.len() + input.keys.len() >= INPUTS && t_ms != last {
+            input.next_ms = Some(t_ms);
+            break;
+        }
+        // Also what comes before the wanted time: messages may lie across entries, and buttons stay down.
+        reader.read(&bytes, &mut found).map_err(ContentError::from)?;
+        for one in found.drain(..).filter(|_| t_ms >= times.from_ms) {
+            last = t_ms;
+            match one {
+                RecordedInput::Pointer { x, y, buttons } => input.pointer.push((t_ms, x, y, buttons)),
+                RecordedInput::Key { down, name } => {
+                    input.keys.push((t_ms, if down { "down" } else { "up" }, name));
+                }
+            }
+        }
+    }
+    Ok(input)
+}
+
 impl From<ContentError> for Problem {
     fn from(error: ContentError) -> Self {
         match error {
             ContentError::Erased(_) => Self::new(StatusCode::GONE, "erased", error),
             ContentError::Sealed(_) => Self::new(StatusCode::CONFLICT, "sealed", error),
             ContentError::Read(error) => error.into(),
+            ContentError::Input(_) => Self::new(StatusCode::CONFLICT, "damaged", error),
+            ContentError::Protocol(_) => Self::unprocessable("protocol", error),
         }
     }
 }

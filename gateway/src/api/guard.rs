@@ -47,29 +47,31 @@ pub(super) async fn frame(State(gateway): State<Arc<Gateway>>, mut request: Requ
     let located = locate(&gateway, &mut request, &span);
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().clone();
-    let answer = async {
-        let answer = tokio::time::timeout(PATIENCE, async {
-            let request = whole(request).await;
-            match located.and(request) {
-                Ok(request) => next.run(request).await,
-                Err(problem) => problem.into_response(),
-            }
-        })
-        .await;
-        let late = || {
-            let status = StatusCode::REQUEST_TIMEOUT;
-            Problem::new(status, "timeout", "the request took too long").into_response()
-        };
-        let mut response = from_framework(answer.unwrap_or_else(|_| late())).await;
-        tracing::debug!(status = response.status().as_u16(), "answered");
-        harden(response.headers_mut());
-        response
-    };
+    let answer = finished(async {
+        let request = whole(request).await;
+        match located.and(request) {
+            Ok(request) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    });
     let mut response = answer.instrument(span).await;
     gateway.metrics.request(&method, route.as_deref().unwrap_or("none"), response.status());
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    response
+}
+
+/// Gives an answer its time, its form and its headers.
+pub(super) async fn finished(answer: impl Future<Output = Response>) -> Response {
+    let late = || {
+        let status = StatusCode::REQUEST_TIMEOUT;
+        Problem::new(status, "timeout", "the request took too long").into_response()
+    };
+    let answer = tokio::time::timeout(PATIENCE, answer).await;
+    let mut response = from_framework(answer.unwrap_or_else(|_| late())).await;
+    tracing::debug!(status = response.status().as_u16(), "answered");
+    harden(response.headers_mut());
     response
 }
 
@@ -91,7 +93,7 @@ fn locate(gateway: &Gateway, request: &mut Request, span: &Span) -> Result<(), P
 
 /// The request with its body at hand. A connection on which a request is refused before its body has arrived would
 /// have to be closed, and the client that reuses it would not learn why.
-async fn whole(request: Request) -> Result<Request, Problem> {
+pub(super) async fn whole(request: Request) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     match Limited::new(body, BODY).collect().await {
         Ok(body) => Ok(Request::from_parts(parts, Body::from(body.to_bytes()))),
@@ -141,10 +143,7 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let Some(needed) = access::needed(request.method(), path.as_str()) else {
-        let allow = access::methods(path.as_str()).join(", ");
-        let detail = format_args!("this route has the methods {allow}");
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "", detail);
-        return ([(ALLOW, allow)], problem).into_response();
+        return no_such_method(path.as_str());
     };
     let principal = authenticate(&gateway, &peer, needed, request.headers()).await;
     let caller = match (&principal, peer.address()) {
@@ -174,6 +173,14 @@ pub(super) async fn guard(
         quota.write(response.headers_mut());
     }
     response
+}
+
+/// The answer to a request with a method that its route does not have.
+pub(super) fn no_such_method(path: &str) -> Response {
+    let allow = access::methods(path).join(", ");
+    let detail = format_args!("this route has the methods {allow}");
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "", detail);
+    ([(ALLOW, allow)], problem).into_response()
 }
 
 /// Who calls; nobody when no credentials came with the request.

@@ -71,5 +71,6 @@ async fn status(State(gateway): State<Arc<Gateway>>) -> Json<Status> {
 pub(super) async fn metrics(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let lags = gateway.webhooks.lags(*gateway.audit.written().borrow());
+    gateway.metrics.renders(gateway.views.running());
     ([(CONTENT_TYPE, kind)], gateway.metrics.text(&gateway.registry, gateway.room.len(), lags))
 }

@@ -1,5 +1,6 @@
 //! Orders about recordings: holding, releasing, erasing.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
@@ -17,7 +18,11 @@ use crate::gateway::Gateway;
 use crate::keeping::{Classes, KeepError};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
-    OpenApiRouter::new().routes(routes!(hold)).routes(routes!(release)).routes(routes!(erase))
+    OpenApiRouter::new()
+        .routes(routes!(hold))
+        .routes(routes!(release))
+        .routes(routes!(erase))
+        .routes(routes!(rewrap))
 }
 
 /// The longest reason, in bytes.
@@ -116,6 +121,45 @@ async fn erase(
     Ok(Json(Erased { erased: erased.iter().map(ToString::to_string).collect() }))
 }
 
+/// Who is to open a recording.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Rewrapping)]
+pub(crate) struct RewrapRequest {
+    /// age public keys of those who come.
+    #[serde(default)]
+    pub(crate) add: Vec<String>,
+    /// age public keys of those who go.
+    #[serde(default)]
+    pub(crate) remove: Vec<String>,
+    /// A file on the gateway's machine with an age identity that opens the keys; the gateway's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) identity: Option<PathBuf>,
+}
+
+/// Who can open a recording.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Recipients)]
+pub(crate) struct RewrapAnswer {
+    /// age public keys.
+    pub(crate) recipients: Vec<String>,
+}
+
+/// Wrap the keys of a recording anew, for auditors who come and not for those who go.
+#[utoipa::path(post, path = "/recordings/{id}/rewrap", tag = "recordings", request_body = RewrapRequest,
+    params(("id" = String, Path, description = "The recording's `id`")),
+    responses((status = 200, description = "They are wrapped for these", body = RewrapAnswer)))]
+async fn rewrap(
+    State(gateway): State<Arc<Gateway>>,
+    principal: Principal,
+    Path(id): Path<String>,
+    Json(request): Json<RewrapRequest>,
+) -> Result<Json<RewrapAnswer>, Problem> {
+    let recipients = gateway.rewrap_recording(&id, request, &principal.by()).await?;
+    Ok(Json(RewrapAnswer { recipients }))
+}
+
 fn sound(reason: &str) -> Result<&str, Problem> {
     let reason = reason.trim();
     if reason.is_empty() || reason.len() > LONGEST {
@@ -133,6 +177,7 @@ impl From<KeepError> for Problem {
             KeepError::Held(_) => Self::new(StatusCode::CONFLICT, "held", error),
             KeepError::NotHeld => Self::new(StatusCode::CONFLICT, "not-held", error),
             KeepError::Audit(error) => error.into(),
+            KeepError::Identity(_) | KeepError::Rewrap(_) => Self::unprocessable("rewrap", error),
             KeepError::HoldUnreadable(_)
             | KeepError::Hold(_)
             | KeepError::Views(_)

@@ -23,7 +23,12 @@ use crate::gateway::Gateway;
 use crate::session::REFUSAL_DELAY;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
-    OpenApiRouter::new().routes(routes!(log_in)).routes(routes!(log_out)).routes(routes!(me))
+    OpenApiRouter::new().routes(routes!(log_in)).routes(routes!(log_out)).merge(me_routes())
+}
+
+/// The route that tells callers who they are.
+pub(super) fn me_routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
+    OpenApiRouter::new().routes(routes!(me))
 }
 
 /// What somebody proves who they are with.
@@ -212,7 +217,7 @@ async fn log_out(State(gateway): State<Arc<Gateway>>, principal: Principal) -> R
 #[derive(Serialize, ToSchema)]
 struct Me {
     name: String,
-    /// `owner`, `user` or `service`.
+    /// `owner`, `user` or `service`; `local` where nobody logs in, as copies of recordings are looked at.
     kind: &'static str,
     roles: Vec<&'static str>,
     #[schema(value_type = Vec<String>)]
@@ -232,6 +237,7 @@ async fn me(principal: Principal) -> Json<Me> {
         Kind::Owner => ("owner", Vec::new()),
         Kind::User(roles) => ("user", roles.iter().map(|role| role.name()).collect()),
         Kind::Service => ("service", Vec::new()),
+        Kind::Local => ("local", Vec::new()),
     };
     let Principal { name, scopes, second_factor, expires_at, .. } = principal;
     Json(Me { name, kind, roles, scopes, second_factor, expires_at })

@@ -16,12 +16,15 @@ mod guard;
 mod health;
 mod idempotency;
 mod keeping;
+mod live;
+mod local;
 mod lockouts;
 mod login;
 mod openapi;
 mod page;
 mod principal;
 mod problem;
+mod proofs;
 mod rate;
 mod rdp_files;
 mod recordings;
@@ -35,6 +38,7 @@ mod tickets;
 mod tokens;
 mod users;
 mod viewing;
+mod views;
 mod webhooks;
 
 use std::sync::Arc;
@@ -47,18 +51,21 @@ use crate::gateway::Gateway;
 use crate::web;
 
 pub(crate) use approvals::{ApprovalRequest, DecisionRequest};
-pub(crate) use keeping::{EraseRequest, Erased, HoldView, ReasonRequest};
+pub(crate) use keeping::{EraseRequest, Erased, HoldView, ReasonRequest, RewrapAnswer, RewrapRequest};
+pub(crate) use local::{Door, local_router};
 pub(crate) use page::{MOST, Page};
 pub(crate) use principal::Principal;
 pub(crate) use problem::Problem;
 pub(crate) use rate::Rates;
 pub(crate) use rdp_files::{RdpFileAnswer, RdpFileRequest};
-pub(crate) use recordings::RecordingAccess;
+pub(crate) use recordings::{Recording, RecordingAccess};
 pub(crate) use server::{Peer, Server};
-pub(crate) use sessions::{KillRequest, PermissionsRequest, SessionPage};
+pub(crate) use sessions::{BlackoutRequest, KillRequest, PermissionsRequest, SessionPage};
 pub(crate) use targets::TargetView;
 pub(crate) use tickets::{TicketAnswer, TicketRequest};
 pub(crate) use tokens::{SERVICE, hash, mint};
+pub(crate) use views::RenderProgress;
+pub(crate) use views::accepts_zstd;
 pub(crate) use webhooks::TestAnswer;
 
 /// The API, for connections whose [`Peer`] is known.

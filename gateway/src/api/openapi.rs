@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use super::access::{self, Access};
 use super::problem::Problem;
 use super::{
-    approval_events, approvals, audit, contents, health, keeping, lockouts, login, rdp_files, recordings,
-    session_events, sessions, targets, tickets, users, viewing, webhooks,
+    approval_events, approvals, audit, contents, health, keeping, live, lockouts, login, proofs, rdp_files,
+    recordings, session_events, sessions, targets, tickets, users, viewing, views, webhooks,
 };
 use crate::gateway::Gateway;
 
@@ -42,10 +42,14 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
         .merge(session_events::routes())
         .merge(targets::routes())
         .merge(recordings::routes())
+        .merge(recordings::access_routes())
         .merge(viewing::routes())
         .merge(contents::routes())
         .merge(keeping::routes())
+        .merge(views::routes())
+        .merge(live::routes())
         .merge(audit::routes())
+        .merge(proofs::routes())
         .merge(users::routes())
         .merge(lockouts::routes())
         .merge(webhooks::routes())

@@ -69,6 +69,8 @@ pub(crate) enum Kind {
     User(Vec<Role>),
     /// A program.
     Service,
+    /// Whoever looks at copies of recordings on their own machine.
+    Local,
 }
 
 impl Principal {
@@ -84,6 +86,12 @@ impl Principal {
             claims: None,
             token: None,
         }
+    }
+
+    /// Whoever looks at copies of recordings on their own machine: reads them, and nothing else.
+    pub(super) fn local() -> Self {
+        let scopes = vec![Scope::RecordingsRead, Scope::RecordingsView];
+        Self { kind: Kind::Local, scopes, ..Self::owner("auditor".to_owned()) }
     }
 
     pub(super) fn user(user: &User, config: &Config) -> Self {
@@ -138,7 +146,7 @@ impl Principal {
     pub(crate) fn by(&self) -> String {
         match self.kind {
             Kind::Service => format!("service {}", self.name),
-            Kind::Owner | Kind::User(_) => self.name.clone(),
+            Kind::Owner | Kind::User(_) | Kind::Local => self.name.clone(),
         }
     }
 
@@ -166,6 +174,13 @@ impl Principal {
         !matches!(&self.kind, Kind::User(roles) if roles.is_empty())
     }
 
+    /// Whether they may change what the recording keeps of this technician's session: it is theirs, or they look after those
+    /// of others.
+    pub(crate) fn may_black_out(&self, technician: &str) -> bool {
+        let own = matches!(self.kind, Kind::User(_)) && self.name == technician;
+        own || self.scopes.contains(&Scope::SessionsWrite)
+    }
+
     /// Whether what concerns this technician may be shown to them.
     pub(crate) fn sees(&self, technician: &str) -> bool {
         self.sees_all() || self.name == technician
@@ -186,6 +201,7 @@ impl Principal {
         match &self.kind {
             Kind::User(roles) => self.name == technician || roles.contains(&Role::Administrator),
             Kind::Owner | Kind::Service => true,
+            Kind::Local => false,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
 
 /// Follow sessions: server-sent events `started`, `changed` and `ended`, each with the session.
 ///
-/// It begins with those that run. A change is one of state or permissions. Technicians see their own.
+/// It begins with those that run. A change is one of state, permissions or blackout. Technicians see their own.
 #[utoipa::path(get, path = "/sessions/stream", tag = "sessions",
     responses((status = 200, description = "Events as they happen", content_type = "text/event-stream", body = String)))]
 async fn stream(
@@ -77,7 +77,7 @@ impl Following {
             }
             let json = serde_json::to_value(&session).unwrap_or_default();
             let (id, text) = (session.id().to_string(), json.to_string());
-            let state = format!("{} {}", json["phase"], json["permissions"]);
+            let state = format!("{} {} {}", json["phase"], json["permissions"], json["blackout"]["state"]);
             match gone.remove(&id) {
                 None => self.ready.push(event("started", &text)),
                 Some(before) if before.state != state => self.ready.push(event("changed", &text)),

@@ -1,10 +1,9 @@
 //! Viewing a recording: for a stated reason, and checked with every request.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path as PathParameter, RawPathParams, State};
+use axum::extract::{FromRef, FromRequestParts, Path as PathParameter, RawPathParams, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use passerelle_config::Scope;
@@ -16,16 +15,19 @@ use utoipa_axum::routes;
 
 use super::principal::{Kind, Principal};
 use super::problem::Problem;
-use super::recordings::{blocking, directory};
+use super::recordings::{blocking, whole};
 use crate::ambient;
-use crate::gateway::Gateway;
+use crate::collection::Recordings;
 use crate::tickets::bounded_reason;
 use crate::viewings::{Caller, Content, Pass};
 
 /// The header that names the viewing.
 pub(super) const HEADER: &str = "passerelle-viewing";
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Gateway>> {
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S>
+where
+    Recordings: FromRef<S>,
+{
     OpenApiRouter::new().routes(routes!(begin))
 }
 
@@ -53,7 +55,7 @@ pub(crate) struct ViewingAnswer {
     params(("id" = String, Path, description = "The recording's `id`")),
     responses((status = 201, description = "It may be viewed", body = ViewingAnswer)))]
 async fn begin(
-    State(gateway): State<Arc<Gateway>>,
+    State(recordings): State<Recordings>,
     principal: Principal,
     PathParameter(id): PathParameter<String>,
     Json(request): Json<ViewingRequest>,
@@ -62,7 +64,7 @@ async fn begin(
         .map_err(|error| Problem::unprocessable("reason", error))?
         .filter(|reason| !reason.is_empty())
         .ok_or_else(|| Problem::unprocessable("reason", "say why you want to view this recording"))?;
-    let directory = directory(&gateway, &id)?;
+    let directory = whole(&recordings, &id).await?;
     let summary =
         blocking(move || passerelle_recorder::summary(&directory).map_err(Problem::internal)).await?;
     if !principal.scopes.contains(&Scope::RecordingsView) && summary.state != passerelle_recorder::State::Open
@@ -72,7 +74,7 @@ async fn begin(
     }
     let now = ambient::now();
     let (pass, viewing) =
-        gateway.viewings.begin(&id, caller(&principal), principal.expires_at, now, &mut ambient::random);
+        recordings.viewings().begin(&id, caller(&principal), principal.expires_at, now, &mut ambient::random);
     let mut event = AuditEvent::new(AuditKind::RecordingViewing)
         .session(&id)
         .outcome(Outcome::Success)
@@ -81,7 +83,7 @@ async fn begin(
         .detail("viewing", &*pass.viewing)
         .detail("expires_at", pass.expires_at.to_string());
     event.address = principal.address.map(|address| address.to_string());
-    gateway.audit.append(event).await?;
+    recordings.audit(event).await?;
     tracing::info!(recording = id, by = principal.by(), viewing = pass.viewing, "a recording is viewed");
     Ok((StatusCode::CREATED, Json(ViewingAnswer { viewing, expires: pass.expires_at.to_string() })))
 }
@@ -93,7 +95,7 @@ fn caller(principal: &Principal) -> Caller {
 /// The viewing in which something is asked for, of the recording in the route's `{id}`: it is the caller's own, of
 /// this recording, and not over. For routes that show content.
 pub(crate) struct Viewing {
-    gateway: Arc<Gateway>,
+    recordings: Recordings,
     pass: Pass,
     directory: PathBuf,
 }
@@ -108,24 +110,27 @@ impl Viewing {
     ///
     /// To be called before they are.
     pub(crate) fn watched(&self, content: Content, from_ms: u64, until_ms: u64) {
-        self.gateway.viewings.shown(&self.pass, content, from_ms, until_ms);
+        self.recordings.viewings().shown(&self.pass, content, from_ms, until_ms);
     }
 }
 
-impl FromRequestParts<Arc<Gateway>> for Viewing {
+impl<S: Send + Sync> FromRequestParts<S> for Viewing
+where
+    Recordings: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
-        let principal = Principal::from_request_parts(parts, gateway).await?;
-        let parameters =
-            RawPathParams::from_request_parts(parts, gateway).await.map_err(Problem::internal)?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let recordings = Recordings::from_ref(state);
+        let principal = Principal::from_request_parts(parts, state).await?;
+        let parameters = RawPathParams::from_request_parts(parts, state).await.map_err(Problem::internal)?;
         let id = parameters.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.to_owned());
         let id = id.ok_or_else(|| Problem::internal("the route names no recording"))?;
-        let directory = directory(gateway, &id)?;
+        let directory = whole(&recordings, &id).await?;
         let shown = header(&parts.headers)?;
-        let checked = gateway.viewings.check(shown, &id, &caller(&principal), ambient::now());
+        let checked = recordings.viewings().check(shown, &id, &caller(&principal), ambient::now());
         let pass = checked.map_err(|error| Problem::new(StatusCode::FORBIDDEN, "viewing", error))?;
-        Ok(Self { gateway: gateway.clone(), pass, directory })
+        Ok(Self { recordings, pass, directory })
     }
 }
 

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::Method;
-use passerelle_config::Places;
+use passerelle_config::{Config, Places};
 use passerelle_recorder::audit::AuditLog;
-use passerelle_recorder::{PublicKey, SigningKey};
+use passerelle_recorder::{PublicKey, SigningKey, is_offloaded};
 
 use super::CliError;
 use crate::ambient::{self, SystemClock};
 use crate::api::RecordingAccess;
 use crate::control::{self, ClientError};
 use crate::gateway::data;
+use crate::remote::{self, FetchError, Remote, RemoteError};
+use crate::tls;
 
 /// The key that this gateway signs with.
 pub(crate) fn signing_key(places: &Places) -> Result<SigningKey, CliError> {
@@ -73,6 +75,44 @@ pub(crate) fn find(name: &str, config: &Path) -> Result<Named, CliError> {
         Some((id, places))
     });
     Ok(Named { directory, ours })
+}
+
+/// As [`find`], with all that was recorded: what only the object store has is fetched first.
+pub(crate) async fn locate(name: &str, config: &Path) -> Result<Named, CliError> {
+    let found = find(name, config);
+    let id = match &found {
+        Ok(Named { ours: Some((id, _)), directory }) if is_offloaded(directory) => Some(id.clone()),
+        Err(_) if !name.contains('/') => Some(name.to_owned()),
+        _ => None,
+    };
+    let Some(id) = id else { return found };
+    // Secrets are needed here, which are not for anything on this disk.
+    let Some((remote, config)) = remote(config)? else { return found };
+    let local = config.recordings_dir().join(&id);
+    match remote.fetch(&id, &local, &remote::cache(&config.data_dir)).await {
+        Ok(directory) => {
+            let places = Places {
+                control: config.control_socket(),
+                recordings: config.recordings_dir(),
+                data_dir: config.data_dir,
+            };
+            Ok(Named { directory, ours: Some((id, places)) })
+        }
+        Err(FetchError::Remote(RemoteError::Missing(_))) if found.is_err() => found,
+        Err(error) => Err(CliError::new(error)),
+    }
+}
+
+/// The object store that the configuration names, if it does.
+pub(crate) fn remote(config: &Path) -> Result<Option<(Remote, Config)>, CliError> {
+    let config = Config::load(config)?.config;
+    let Some(store) = &config.recording.object_store else { return Ok(None) };
+    let roots = match &store.ca_file {
+        Some(file) => tls::roots_from_pem(file.pem.as_bytes()),
+        None => tls::system_roots(),
+    };
+    let remote = Remote::new(store, roots).map_err(CliError::new)?;
+    Ok(Some((remote, config)))
 }
 
 /// Enters in the audit log that a recording is about to be read: through the running gateway, or else into the

@@ -3,7 +3,11 @@
 mod approvals;
 mod audit;
 mod explain;
+mod export;
 mod keeping;
+mod listing;
+mod open;
+mod recordings;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,12 +16,15 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use passerelle_config::{HostPort, HumanDuration};
 use passerelle_desktop::Permission;
-use passerelle_recorder::{Lane, PublicKey};
 
 pub(crate) use approvals::{ApprovalsCommand, Decision, Given};
-pub(crate) use audit::{AuditCommand, ProveArgs, VerifyProofArgs};
+pub(crate) use audit::{AuditCommand, ExportArgs, ExportFormat, ProveArgs, VerifyProofArgs};
 pub(crate) use explain::{ExplainArgs, Purpose};
-pub(crate) use keeping::{DuArgs, EraseArgs, Group, OrderArgs};
+pub(crate) use export::{ExportRecordingArgs, Offset, PictureArgs, Quality, RecordingFormat};
+pub(crate) use keeping::{DuArgs, EraseArgs, Group, OrderArgs, RewrapArgs};
+pub(crate) use listing::RecordingsArgs;
+pub(crate) use open::OpenArgs;
+pub(crate) use recordings::RecordingsCommand;
 
 use super::{ServiceAccountCommand, TotpCommand};
 
@@ -215,6 +222,17 @@ Examples:
   passerelle demo --vnc 0.0.0.0:5901 --data-dir ./demo")]
     Demo(DemoArgs),
 
+    /// Render what comes on standard input; the gateway starts this.
+    #[command(hide = true)]
+    RenderWorker {
+        /// Bytes of address space.
+        #[arg(long)]
+        memory: u64,
+        /// Do without the filter of system calls.
+        #[arg(long)]
+        unconfined: bool,
+    },
+
     /// Print a completion script for a shell.
     #[command(after_long_help = "\
 Examples:
@@ -327,6 +345,30 @@ Example:
         #[command(flatten)]
         output: Json,
     },
+    /// Have the recording of a running session keep nothing of the screen, of keys and of the clipboard for a while.
+    ///
+    /// Comes back when that has begun. It ends with --end, or by itself after `recording.blackout_max`. That there was one,
+    /// who asked and why is kept. The configuration has to allow it: `recording.blackout`, or `blackout` of a rule.
+    #[command(after_long_help = "\
+Examples:
+  passerelle sessions blackout 01HZY3 --reason 'the user reads a private letter' --for user
+  passerelle sessions blackout 01HZY3 --end")]
+    Blackout {
+        /// The session, as `sessions list` calls it.
+        #[arg(value_hint = ValueHint::Other)]
+        id: String,
+        /// Why; it goes to the recording and to the audit log.
+        #[arg(long, value_name = "TEXT", required_unless_present = "end", value_hint = ValueHint::Other)]
+        reason: Option<String>,
+        /// Whose privacy it is for.
+        #[arg(long = "for", value_name = "WHOSE", value_parser = ["technician", "user"], default_value = "technician")]
+        whose: String,
+        /// End it: everything is kept again.
+        #[arg(long, conflicts_with_all = ["reason", "whose"])]
+        end: bool,
+        #[command(flatten)]
+        output: Json,
+    },
     /// End a session within a second.
     #[command(after_long_help = "\
 Example:
@@ -392,127 +434,6 @@ Example:
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum RecordingsCommand {
-    /// List the recordings, the newest first.
-    List(Json),
-
-    /// Show what a recording's clear part says of its session.
-    ///
-    /// Nothing of it is verified.
-    Show {
-        /// The recording: its name in the list, or the path of its directory.
-        #[arg(value_name = "RECORDING", value_hint = ValueHint::DirPath)]
-        recording: String,
-        #[command(flatten)]
-        output: Json,
-    },
-
-    /// Say whether recordings are complete and unchanged.
-    ///
-    /// Needs no key that opens them. For each recording the answer is one of: sealed and unchanged; interrupted
-    /// and sealed afterwards; not sealed and intact up to a time; tampered with at a record; a segment is
-    /// missing; signed by another gateway.
-    ///
-    /// A recording is verified against this gateway's signing key, or, on another machine, against the public
-    /// key given with --signer.
-    #[command(after_long_help = "\
-Exit status:
-  0  every recording is intact: sealed, or interrupted and sealed afterwards, or not sealed and intact so far
-  1  at least one was tampered with, lacks a segment, has another signer, or cannot be read
-
-Examples:
-  passerelle recordings verify --all
-  passerelle recordings verify ./01HZY3 --signer ed25519:Zm9v…")]
-    Verify {
-        /// The recordings: their names in the list, or the paths of their directories.
-        #[arg(
-            value_name = "RECORDING",
-            required_unless_present = "all",
-            conflicts_with = "all",
-            value_hint = ValueHint::DirPath
-        )]
-        recordings: Vec<String>,
-        /// Verify every recording there is.
-        #[arg(long)]
-        all: bool,
-        /// The public key that must have signed, instead of this gateway's.
-        #[arg(long, value_name = "PUBLIC_KEY", value_hint = ValueHint::Other)]
-        signer: Option<PublicKey>,
-        /// A recording that is not sealed counts as not intact.
-        #[arg(long)]
-        require_sealed: bool,
-        #[command(flatten)]
-        output: Json,
-    },
-
-    /// Hold recordings: they are neither deleted nor erased until they are released.
-    ///
-    /// Needs the running gateway. A hold on a recording that is held already takes the other's place.
-    #[command(after_long_help = "\
-Example:
-  passerelle recordings hold 01HZY3 --reason 'case 2026-117'")]
-    Hold(OrderArgs),
-
-    /// End the hold on recordings.
-    ///
-    /// Needs the running gateway. A recording whose time is over is deleted soon after.
-    #[command(after_long_help = "\
-Example:
-  passerelle recordings release 01HZY3 --reason 'case 2026-117 is closed'")]
-    Release(OrderArgs),
-
-    /// Erase recordings by destroying their keys.
-    ///
-    /// Nobody can read what was erased again, not even with a copy of the sealed files, as long as there is no copy of
-    /// the old `keys.json`. The recording stays, and verifies as before. Needs the running gateway.
-    #[command(after_long_help = "\
-Example:
-  passerelle recordings erase 01HZY3 --class input --reason 'a password was typed'")]
-    Erase(EraseArgs),
-
-    /// Say what the recordings take up.
-    #[command(after_long_help = "\
-Examples:
-  passerelle recordings du --by target
-  passerelle recordings du --json | jq .all.log")]
-    Du(DuArgs),
-
-    /// Print a recording's contents.
-    ///
-    /// Prints one JSON object a line for each entry: `seq`, `t_ms` (time since the start), `lane` and `data`,
-    /// which is JSON for events and base64 for everything else. With --raw, prints the bytes of one lane as they
-    /// were on the wire.
-    ///
-    /// Reading is audited before anything is printed: by the running gateway, or in its log when it does not run.
-    #[command(after_long_help = "\
-Lanes:
-  target     what the target sent to the viewer
-  state      what a decoder of the target's bytes must know
-  viewer     what the viewer sent to the target, without keys unless `recording.keystrokes` is `all`
-  clipboard  clipboard content, if `recording.clipboard` is on
-  events     what happened around the session
-
-Examples:
-  passerelle recordings cat 01HZY3 --lane events
-  passerelle recordings cat 01HZY3 --lane target --raw > session.rfb
-  passerelle recordings cat ./01HZY3 --identity auditor.key")]
-    Cat {
-        /// The recording: its name in the list, or the path of its directory.
-        #[arg(value_name = "RECORDING", value_hint = ValueHint::DirPath)]
-        recording: String,
-        /// Only this lane; can be given several times.
-        #[arg(long = "lane", value_name = "LANE", value_parser = lanes())]
-        lanes: Vec<Lane>,
-        /// Print the lane's bytes and nothing else.
-        #[arg(long, requires = "lanes")]
-        raw: bool,
-        /// The age identity file that opens the recording, instead of the gateway's own.
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        identity: Option<PathBuf>,
-    },
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct HashPasswordArgs {
     #[command(flatten)]
@@ -544,24 +465,6 @@ fn permissions() -> impl clap::builder::TypedValueParser<Value = Permission> {
     use clap::builder::{PossibleValuesParser, TypedValueParser as _};
     let names = Permission::ALL.iter().map(|permission| permission.name());
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Permission>())
-}
-
-/// Lanes by their names.
-const LANES: [(&str, Lane); 5] = [
-    ("target", Lane::Target),
-    ("state", Lane::State),
-    ("viewer", Lane::Viewer),
-    ("clipboard", Lane::Clipboard),
-    ("events", Lane::Events),
-];
-
-/// Names of lanes, so that mistyped ones are told the right ones.
-fn lanes() -> impl clap::builder::TypedValueParser<Value = Lane> {
-    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(LANES.map(|(name, _)| name)).try_map(|name| {
-        let lane = LANES.iter().find(|(known, _)| *known == name).map(|(_, lane)| *lane);
-        lane.ok_or("there is no such lane")
-    })
 }
 
 #[cfg(test)]

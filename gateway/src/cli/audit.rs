@@ -11,7 +11,7 @@ use passerelle_recorder::audit::{self as log, EventLine, Follower};
 use serde_json::Value;
 
 use super::output::harmless;
-use super::{AuditCommand, CliError, FAILED, access, print_json, print_line, proof};
+use super::{AuditCommand, CliError, FAILED, access, audit_export, print_json, print_line, proof};
 use crate::gateway::data;
 
 /// How often a followed log is looked at.
@@ -29,6 +29,7 @@ pub(crate) async fn run(command: AuditCommand, config: &Path) -> Result<ExitCode
             verify(&directory, &signer, checkpoint.as_deref(), output.json)
         }
         AuditCommand::Prove(args) => proof::prove(args, config),
+        AuditCommand::Export(args) => audit_export::run(args, config),
         AuditCommand::Key(output) => key(&access::signer(None, config)?, output.json),
     }
 }
@@ -152,10 +153,10 @@ fn verify(
     }
     if let Some(path) = checkpoint {
         let named = |error| CliError::new(format_args!("{}: {error}", path.display()));
-        let (_, head) = log::read_checkpoint(path, signer).map_err(named)?;
-        log::holds(directory, &head).map_err(named)?;
+        let heads = log::read_checkpoints(path, signer).map_err(named)?;
+        log::holds(directory, &heads).map_err(named)?;
         if !json {
-            let size = head.size;
+            let size = heads.iter().map(|head| head.size).max().unwrap_or_default();
             print_line(format_args!("{}: its {size} lines are still the log's first", path.display()))?;
         }
     }

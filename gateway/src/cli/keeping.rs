@@ -7,13 +7,13 @@ use std::process::ExitCode;
 
 use hyper::Method;
 use passerelle_config::Places;
-use passerelle_recorder::{Summary, Usage};
+use passerelle_recorder::{State, Stored, Summary, Usage};
 use serde::Serialize;
 
-use super::args::{DuArgs, EraseArgs, Group, OrderArgs};
-use super::{CliError, Table, bytes, print_json, print_line};
-use crate::api::{EraseRequest, Erased, HoldView, ReasonRequest};
-use crate::control;
+use super::args::{DuArgs, EraseArgs, Group, OrderArgs, RewrapArgs};
+use super::{CliError, FAILED, Table, bytes, print_json, print_line};
+use crate::api::{EraseRequest, Erased, HoldView, ReasonRequest, RewrapAnswer, RewrapRequest};
+use crate::control::{self, ClientError};
 
 /// Holds recordings through the running gateway.
 pub(crate) async fn hold(args: OrderArgs, config: &Path) -> Result<ExitCode, CliError> {
@@ -65,6 +65,43 @@ pub(crate) async fn erase(args: EraseArgs, config: &Path) -> Result<ExitCode, Cl
     Ok(ExitCode::SUCCESS)
 }
 
+/// Wraps keys anew through the running gateway.
+pub(crate) async fn rewrap(args: RewrapArgs, config: &Path) -> Result<ExitCode, CliError> {
+    let places = Places::load(config)?;
+    let recordings = if args.all { over(&places.recordings)? } else { args.recordings };
+    let identity = match args.identity {
+        // The gateway may run elsewhere in the file system.
+        Some(file) => Some(std::path::absolute(file).map_err(CliError::new)?),
+        None => None,
+    };
+    let request = RewrapRequest { add: args.add, remove: args.remove, identity };
+    let mut failed = false;
+    for id in &recordings {
+        let answer: Result<RewrapAnswer, _> =
+            control::call(&places.control, Method::POST, &path(id, "rewrap"), Some(&request)).await;
+        match answer {
+            Ok(answer) => print_line(format_args!("{id}: {}", answer.recipients.join(" ")))?,
+            // One that cannot be opened is no reason to leave out the others.
+            Err(ClientError::Refused(why)) if args.all => {
+                failed = true;
+                print_line(format_args!("{id}: not wrapped anew: {why}"))?;
+            }
+            Err(error) => return Err(CliError::new(error)),
+        }
+    }
+    Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// The names of all recordings that are over.
+fn over(directory: &Path) -> Result<Vec<String>, CliError> {
+    let listed = match passerelle_recorder::list(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        listed => listed.map_err(CliError::new)?,
+    };
+    let over = listed.into_iter().filter(|summary| summary.state != State::Open);
+    Ok(over.map(|summary| summary.header.id).collect())
+}
+
 fn path(id: &str, order: &str) -> String {
     format!("/recordings/{}/{order}", control::segment(id))
 }
@@ -73,13 +110,17 @@ fn path(id: &str, order: &str) -> String {
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Share {
     recordings: u64,
+    /// On this disk.
     #[serde(flatten)]
     usage: Usage,
+    /// In the object store.
+    stored: u64,
 }
 
 impl Share {
-    fn add(&mut self, usage: Usage) {
+    fn add(&mut self, usage: Usage, stored: u64) {
         self.recordings += 1;
+        self.stored += stored;
         self.usage.log += usage.log;
         self.usage.views += usage.views;
     }
@@ -99,13 +140,15 @@ pub(crate) fn du(args: &DuArgs, config: &Path) -> Result<ExitCode, CliError> {
     let mut shares: BTreeMap<String, Share> = BTreeMap::new();
     let mut all = Share::default();
     for summary in &summaries {
-        let usage = match passerelle_recorder::usage(&directory.join(&summary.header.id)) {
+        let dir = directory.join(&summary.header.id);
+        let stored = Stored::load(&dir).unwrap_or_default().bytes;
+        let usage = match passerelle_recorder::usage(&dir) {
             // It was deleted meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             usage => usage.map_err(unreadable)?,
         };
-        shares.entry(group(summary, args.by)).or_default().add(usage);
-        all.add(usage);
+        shares.entry(group(summary, args.by)).or_default().add(usage, stored);
+        all.add(usage, stored);
     }
     if args.output.json {
         print_json(&serde_json::json!({ "groups": shares, "all": all }))?;
@@ -116,10 +159,11 @@ pub(crate) fn du(args: &DuArgs, config: &Path) -> Result<ExitCode, CliError> {
         Group::Target => "TARGET",
         Group::Month => "MONTH",
     };
-    let mut table = Table::new(&[heading, "RECORDINGS", "LOGS", "VIEWS"]);
+    let mut table = Table::new(&[heading, "RECORDINGS", "LOGS", "VIEWS", "STORED"]);
     for (name, share) in shares.iter().chain([(&"all".to_owned(), &all)]) {
-        let Share { recordings, usage } = share;
-        table.row([name.clone(), recordings.to_string(), bytes(usage.log), bytes(usage.views)]);
+        let Share { recordings, usage, stored } = share;
+        let cells = [bytes(usage.log), bytes(usage.views), bytes(*stored)];
+        table.row([name.clone(), recordings.to_string()].into_iter().chain(cells));
     }
     print_line(table)?;
     Ok(ExitCode::SUCCESS)

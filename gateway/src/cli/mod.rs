@@ -4,12 +4,15 @@ mod access;
 mod approvals;
 mod args;
 mod audit;
+mod audit_export;
 mod check;
 mod completions;
 mod error;
 mod explain;
+mod export;
 mod hash_password;
 mod keeping;
+mod listing;
 mod output;
 mod proof;
 mod rdp_file;
@@ -24,7 +27,7 @@ mod webhooks;
 
 pub(crate) use args::{
     ApprovalsCommand, AuditCommand, Cli, Command, ExplainArgs, HashPasswordArgs, Json, RdpFileArgs,
-    RecordingsCommand, SessionsCommand, TargetsCommand, TicketArgs, WebhooksCommand,
+    RecordingsArgs, RecordingsCommand, SessionsCommand, TargetsCommand, TicketArgs, WebhooksCommand,
 };
 pub(crate) use error::{CliError, FAILED, finish};
 pub(crate) use output::{bytes, duration, print_json, print_line};

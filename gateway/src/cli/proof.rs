@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use passerelle_recorder::audit::{self as log, AuditKind, EventLine, Proof, ProofError, Proved};
+use passerelle_recorder::audit::{self as log, Consistency, EventLine, Proof, ProofError, Proved, TreeHead};
 use passerelle_recorder::{PublicKey, Verdict};
 use serde_json::json;
 
@@ -16,11 +16,18 @@ use super::{CliError, FAILED, access, print_json, print_line};
 pub(super) fn prove(args: ProveArgs, config: &Path) -> Result<ExitCode, CliError> {
     let directory = log_directory(args.directory, config)?;
     let signer = access::signer(args.signer, config)?;
-    let seq = match (args.seq, args.recording) {
-        (Some(seq), _) => seq,
-        (None, recording) => sealing_of(&recording.unwrap_or_default(), &directory)?,
+    let proof = match (&args.since, args.seq, args.recording) {
+        (Some(old), ..) => {
+            let (_, old) = old_checkpoint(old, &signer)?;
+            Consistency::make(&directory, old.size, &signer).map(|proof| proof.to_string())
+        }
+        (None, Some(seq), _) => Proof::make(&directory, seq, &signer).map(|proof| proof.to_string()),
+        (None, None, recording) => {
+            let seq = sealing_of(&recording.unwrap_or_default(), &directory)?;
+            Proof::make(&directory, seq, &signer).map(|proof| proof.to_string())
+        }
     };
-    let proof = Proof::make(&directory, seq, &signer).map_err(|error| {
+    let proof = proof.map_err(|error| {
         let covered = matches!(error, ProofError::NotCovered { .. });
         let error = CliError::new(error);
         if covered {
@@ -32,7 +39,7 @@ pub(super) fn prove(args: ProveArgs, config: &Path) -> Result<ExitCode, CliError
     if args.output == Path::new("-") {
         write!(std::io::stdout().lock(), "{proof}")?;
     } else {
-        std::fs::write(&args.output, proof.to_string()).map_err(|error| {
+        std::fs::write(&args.output, proof).map_err(|error| {
             CliError::new(format_args!("{} cannot be written: {error}", args.output.display()))
         })?;
     }
@@ -41,17 +48,17 @@ pub(super) fn prove(args: ProveArgs, config: &Path) -> Result<ExitCode, CliError
 
 /// The number of the event with the root of a recording.
 fn sealing_of(recording: &str, directory: &Path) -> Result<u64, CliError> {
-    let sealing = |line: &EventLine| is_sealing(line) && line.event.session.as_deref() == Some(recording);
-    let found = log::select(directory, None, 1, sealing).map_err(|error| unreadable(directory, &error))?;
-    found.first().map(|line| line.seq).ok_or_else(|| {
+    let found = log::sealing(directory, recording).map_err(|error| unreadable(directory, &error))?;
+    found.map(|line| line.seq).ok_or_else(|| {
         let recording = harmless(recording);
         CliError::new(format_args!("the audit log does not say that the recording {recording} was sealed"))
             .hint("A recording is sealed when its session ends.")
     })
 }
 
-fn is_sealing(line: &EventLine) -> bool {
-    matches!(line.event.kind, AuditKind::RecordingSealed | AuditKind::RecordingInterrupted)
+fn old_checkpoint(path: &Path, signer: &PublicKey) -> Result<(String, TreeHead), CliError> {
+    log::read_checkpoint(path, signer)
+        .map_err(|error| CliError::new(format_args!("{}: {error}", path.display())))
 }
 
 /// Runs `passerelle verify-proof`.
@@ -59,7 +66,21 @@ pub(crate) fn verify(args: &VerifyProofArgs, config: &Path) -> Result<ExitCode, 
     let signer = access::signer(args.signer, config)?;
     let path = args.proof.display();
     let refused = |error: ProofError| CliError::new(format_args!("{path}: {error}"));
-    let proved = Proof::read(&args.proof).and_then(|proof| proof.verify(&signer)).map_err(refused)?;
+    if let Some(old) = &args.checkpoint {
+        let (_, old) = old_checkpoint(old, &signer)?;
+        let head =
+            Consistency::read(&args.proof).and_then(|proof| proof.verify(&old, &signer)).map_err(refused)?;
+        return grown(&old, &head, args.output.json);
+    }
+    let proved = match Proof::read(&args.proof) {
+        Err(ProofError::Malformed(_)) if Consistency::read(&args.proof).is_ok() => {
+            return Err(CliError::new(format_args!(
+                "{path} proves that the log only grew since an old checkpoint"
+            ))
+            .hint("Give the old one with --checkpoint."));
+        }
+        read => read.and_then(|proof| proof.verify(&signer)).map_err(refused)?,
+    };
     let event = proved.event();
     let said = event.as_ref().map_or_else(|| "a checkpoint".to_owned(), sentence);
     let recording = match &args.recording {
@@ -89,13 +110,25 @@ pub(crate) fn verify(args: &VerifyProofArgs, config: &Path) -> Result<ExitCode, 
     Ok(if matches!(recording, Some(Err(_))) { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
+fn grown(old: &TreeHead, head: &TreeHead, json: bool) -> Result<ExitCode, CliError> {
+    if json {
+        print_json(&json!({ "origin": head.origin, "old_size": old.size, "size": head.size }))?;
+    } else {
+        print_line(format_args!(
+            "the log {} only grew, from {} lines to {}: the first {} are the same",
+            head.origin, old.size, head.size, old.size
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Compares a recording with the event that says what its root is. The inner error says what is wrong with it.
 fn compare(
     directory: &Path,
     event: Option<&EventLine>,
     signer: &PublicKey,
 ) -> Result<Result<(), String>, CliError> {
-    let event = event.filter(|event| is_sealing(event));
+    let event = event.filter(|line| line.event.is_sealing());
     let event =
         event.ok_or_else(|| CliError::new("the proof is about another event than a recording's end"))?;
     let found = passerelle_recorder::verify(directory, signer).map_err(CliError::new)?;

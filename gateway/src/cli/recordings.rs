@@ -1,5 +1,10 @@
 //! `passerelle recordings`
 
+mod open;
+mod render;
+pub(super) use render::bar;
+
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,24 +13,27 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use passerelle_config::Places;
+use passerelle_recorder::audit as log;
 use passerelle_recorder::{
-    Entry, Identity, Lane, PublicKey, Reader, State, Summary, Verdict, Verification, is_hidden,
+    Entry, Identity, IdentityError, Lane, PublicKey, Reader, Verdict, Verification, is_hidden, is_offloaded,
 };
 use serde_json::{Value, json};
 
 use super::access::{self, Named};
+use super::audit::unreadable;
 use super::output::harmless;
 use super::{
-    CliError, FAILED, Json, RecordingsCommand, Table, bytes, duration, keeping, print_json, print_line,
+    CliError, FAILED, Json, RecordingsCommand, bytes, duration, export, keeping, listing, print_json,
+    print_line,
 };
 use crate::gateway::data;
 
 pub(crate) async fn run(command: RecordingsCommand, config: &Path) -> Result<ExitCode, CliError> {
     match command {
-        RecordingsCommand::List(output) => list(config, output),
+        RecordingsCommand::List(args) => listing::list(args, config).await,
         RecordingsCommand::Show { recording, output } => show(&recording, config, output),
         RecordingsCommand::Verify { recordings, all, signer, require_sealed, output } => {
-            let recordings = if all { every(config)? } else { named(&recordings, config)? };
+            let recordings = if all { every(config).await? } else { named(&recordings, config).await? };
             if recordings.is_empty() {
                 return nothing_to_verify(output);
             }
@@ -35,47 +43,13 @@ pub(crate) async fn run(command: RecordingsCommand, config: &Path) -> Result<Exi
         RecordingsCommand::Hold(args) => keeping::hold(args, config).await,
         RecordingsCommand::Release(args) => keeping::release(args, config).await,
         RecordingsCommand::Erase(args) => keeping::erase(args, config).await,
+        RecordingsCommand::Rewrap(args) => keeping::rewrap(args, config).await,
         RecordingsCommand::Du(args) => keeping::du(&args, config),
+        RecordingsCommand::Render { recording, output } => render::run(&recording, config, output).await,
+        RecordingsCommand::Open(args) => open::run(args, config).await,
+        RecordingsCommand::Export(args) => export::run(args, config).await,
         RecordingsCommand::Cat { recording, lanes, raw, identity } => {
             cat(&recording, &lanes, raw, identity, config).await
-        }
-    }
-}
-
-fn list(config: &Path, output: Json) -> Result<ExitCode, CliError> {
-    let directory = Places::load(config)?.recordings;
-    let summaries = summaries(&directory)?;
-    if output.json {
-        print_json(&summaries)?;
-    } else if summaries.is_empty() {
-        print_line(format_args!("No recordings yet in {}.", directory.display()))?;
-    } else {
-        let mut table =
-            Table::new(&["RECORDING", "STARTED", "LENGTH", "SIZE", "TECHNICIAN", "TARGET", "STATE"]);
-        for summary in &summaries {
-            table.row([
-                summary.header.id.clone(),
-                without_fraction(&summary.header.started),
-                duration(summary.duration),
-                bytes(summary.bytes),
-                fact(summary, "technician"),
-                fact(summary, "target"),
-                state(&summary.state),
-            ]);
-        }
-        print_line(table)?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// No directory is no recordings: the gateway makes it with the first one.
-fn summaries(directory: &Path) -> Result<Vec<Summary>, CliError> {
-    match passerelle_recorder::list(directory) {
-        Ok(summaries) => Ok(summaries),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => {
-            let message = format!("the recordings in {} cannot be listed: {error}", directory.display());
-            Err(CliError::new(message).hint("Run this as the gateway's user."))
         }
     }
 }
@@ -96,7 +70,7 @@ fn show(recording: &str, config: &Path, output: Json) -> Result<ExitCode, CliErr
         ("started".to_owned(), header.started.clone()),
         ("length".to_owned(), duration(summary.duration)),
         ("size".to_owned(), bytes(summary.bytes)),
-        ("state".to_owned(), state(&summary.state)),
+        ("state".to_owned(), listing::place(&summary.state, summary.offloaded)),
     ];
     for (name, value) in header.facts.as_object().into_iter().flatten() {
         // These two stand in the list already, under names for people.
@@ -108,7 +82,9 @@ fn show(recording: &str, config: &Path, output: Json) -> Result<ExitCode, CliErr
         }
     }
     rows.push(("signer".to_owned(), header.signer.to_string()));
-    rows.extend(header.recipients.iter().map(|recipient| ("recipient".to_owned(), recipient.clone())));
+    let recipients =
+        passerelle_recorder::recipients(&named.directory).unwrap_or_else(|_| header.recipients.clone());
+    rows.extend(recipients.iter().map(|recipient| ("recipient".to_owned(), recipient.clone())));
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, value) in rows {
         print_line(format_args!("{:width$}  {}", harmless(&name), harmless(&value)))?;
@@ -116,7 +92,7 @@ fn show(recording: &str, config: &Path, output: Json) -> Result<ExitCode, CliErr
     Ok(ExitCode::SUCCESS)
 }
 
-fn every(config: &Path) -> Result<Vec<Named>, CliError> {
+async fn every(config: &Path) -> Result<Vec<Named>, CliError> {
     let places = Places::load(config)?;
     let summaries = match std::fs::read_dir(&places.recordings) {
         Ok(entries) => entries,
@@ -142,11 +118,22 @@ fn every(config: &Path) -> Result<Vec<Named>, CliError> {
     found.sort();
     let ours =
         |path: &Path| path.file_name().map(|name| (name.to_string_lossy().into_owned(), places.clone()));
-    Ok(found.into_iter().map(|directory| Named { ours: ours(&directory), directory }).collect())
+    let mut named = Vec::new();
+    for directory in found {
+        match ours(&directory) {
+            Some((id, _)) if is_offloaded(&directory) => named.push(access::locate(&id, config).await?),
+            ours => named.push(Named { ours, directory }),
+        }
+    }
+    Ok(named)
 }
 
-fn named(names: &[String], config: &Path) -> Result<Vec<Named>, CliError> {
-    names.iter().map(|name| access::find(name, config)).collect()
+async fn named(names: &[String], config: &Path) -> Result<Vec<Named>, CliError> {
+    let mut found = Vec::new();
+    for name in names {
+        found.push(access::locate(name, config).await?);
+    }
+    Ok(found)
 }
 
 fn nothing_to_verify(output: Json) -> Result<ExitCode, CliError> {
@@ -164,6 +151,7 @@ async fn verify(
     require_sealed: bool,
     output: Json,
 ) -> Result<ExitCode, CliError> {
+    let roots = sealed_roots(&recordings)?;
     let bar = progress(recordings.iter().map(|named| size(&named.directory)).sum());
     let mut answers = Vec::new();
     let mut intact = true;
@@ -173,6 +161,8 @@ async fn verify(
         let before = bar.position();
         let (good, sentence, json) = match passerelle_recorder::verify(&named.directory, signer) {
             Ok(verification) => {
+                let ours = named.ours.as_ref().and_then(|(id, _)| roots.get(id));
+                let verification = verification.compared(ours.map(String::as_str));
                 let good = is_good(&verification, require_sealed);
                 let sentence = verification.to_string();
                 if let Some((id, places)) = &named.ours {
@@ -198,6 +188,16 @@ async fn verify(
         print_json(&answers)?;
     }
     Ok(if intact { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// What the audit log says of those that are this gateway's, before they are read: some may be sealed meanwhile.
+fn sealed_roots(recordings: &[Named]) -> Result<BTreeMap<String, String>, CliError> {
+    let ours = |named: &Named| {
+        named.ours.as_ref().map(|(id, places)| (id.clone(), places.data_dir.join(data::AUDIT)))
+    };
+    let ours: BTreeMap<String, PathBuf> = recordings.iter().filter_map(ours).collect();
+    let Some(log) = ours.values().next().filter(|log| log.is_dir()) else { return Ok(BTreeMap::new()) };
+    log::sealed_roots(log, |recording| ours.contains_key(recording)).map_err(|error| unreadable(log, &error))
 }
 
 fn is_good(verification: &Verification, require_sealed: bool) -> bool {
@@ -234,6 +234,62 @@ fn progress(total: u64) -> ProgressBar {
     bar
 }
 
+/// Opens these lanes of a recording to do `what` with them, which is in the audit log when it comes back. Lanes that
+/// no key opens are told of and left out.
+///
+/// # Errors
+/// No key opens any of them, or the reading cannot be audited.
+pub(super) async fn open(
+    named: &Named,
+    wanted: &[Lane],
+    identity: Option<PathBuf>,
+    what: String,
+) -> Result<Reader, CliError> {
+    let reader = open_unaudited(named, identity)?;
+    let reader = reader.only(wanted);
+    let closed = wanted.iter().filter(|lane| reader.missing().contains(&lane.class()));
+    let closed: Vec<String> = closed.map(ToString::to_string).collect();
+    if !closed.is_empty() && closed.len() == wanted.len() {
+        return Err(CliError::new(format_args!(
+            "{} cannot be opened: its keys are for others, or were destroyed",
+            closed.join(", ")
+        )));
+    }
+    match &named.ours {
+        Some((id, places)) => access::audit_reading(id, places, what).await?,
+        None => writeln!(
+            io::stderr().lock(),
+            "note: this copy lies outside of the gateway's directory; reading it is not in its audit log"
+        )?,
+    }
+    if !closed.is_empty() {
+        writeln!(io::stderr().lock(), "note: left out, since no key opens them: {}", closed.join(", "))?;
+    }
+    Ok(reader)
+}
+
+/// No key is known for a copy.
+fn outside() -> CliError {
+    CliError::usage("this copy of a recording lies outside of the gateway's directory")
+        .hint("Name the age identity that opens it with --identity.")
+}
+
+fn unusable(error: IdentityError) -> CliError {
+    CliError::new(error)
+        .hint("Recordings with outside recipients only open with --identity and one of their keys.")
+}
+
+/// Opens a recording whose reading is in the audit log already.
+pub(super) fn open_unaudited(named: &Named, identity: Option<PathBuf>) -> Result<Reader, CliError> {
+    let identity_file = match (identity, &named.ours) {
+        (Some(file), _) => file,
+        (None, Some((_, places))) => places.data_dir.join(data::IDENTITY),
+        (None, None) => return Err(outside()),
+    };
+    let identity = Identity::load(&identity_file).map_err(unusable)?;
+    Reader::open(&named.directory, &identity).map_err(CliError::new)
+}
+
 async fn cat(
     recording: &str,
     lanes: &[Lane],
@@ -244,49 +300,16 @@ async fn cat(
     if raw && lanes.len() != 1 {
         return Err(CliError::usage("--raw prints the bytes of one lane; give --lane once"));
     }
-    let named = access::find(recording, config)?;
-    let identity_file = match (identity, &named.ours) {
-        (Some(file), _) => file,
-        (None, Some((_, places))) => places.data_dir.join(data::IDENTITY),
-        (None, None) => {
-            let error = CliError::usage("this copy of a recording lies outside of the gateway's directory");
-            return Err(error.hint("Name the age identity that opens it with --identity."));
+    let named = access::locate(recording, config).await?;
+    let what = match lanes {
+        [] => "read all lanes".to_owned(),
+        lanes => {
+            let lanes: Vec<String> = lanes.iter().map(ToString::to_string).collect();
+            format!("read lane {}", lanes.join(", "))
         }
     };
-    let identity = Identity::load(&identity_file).map_err(|error| {
-        CliError::new(error)
-            .hint("Recordings with outside recipients only open with --identity and one of their keys.")
-    })?;
-    let reader = Reader::open(&named.directory, &identity).map_err(CliError::new)?;
-    let wanted = if lanes.is_empty() { Lane::ALL.to_vec() } else { lanes.to_vec() };
-    let reader = reader.only(&wanted);
-    let closed = wanted.iter().filter(|lane| reader.missing().contains(&lane.class()));
-    let closed: Vec<String> = closed.map(ToString::to_string).collect();
-    if !closed.is_empty() && (closed.len() == wanted.len() || raw) {
-        return Err(CliError::new(format_args!(
-            "{} cannot be opened: its keys are for others, or were destroyed",
-            closed.join(", ")
-        )));
-    }
-    match &named.ours {
-        Some((id, places)) => {
-            let what = match lanes {
-                [] => "read all lanes".to_owned(),
-                lanes => {
-                    let lanes: Vec<String> = lanes.iter().map(ToString::to_string).collect();
-                    format!("read lane {}", lanes.join(", "))
-                }
-            };
-            access::audit_reading(id, places, what).await?;
-        }
-        None => writeln!(
-            io::stderr().lock(),
-            "note: this copy lies outside of the gateway's directory; reading it is not in its audit log"
-        )?,
-    }
-    if !closed.is_empty() {
-        writeln!(io::stderr().lock(), "note: left out, since no key opens them: {}", closed.join(", "))?;
-    }
+    let wanted: &[Lane] = if lanes.is_empty() { &Lane::ALL } else { lanes };
+    let reader = open(&named, wanted, identity, what).await?;
     print_entries(reader, raw)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -319,23 +342,6 @@ fn line(entry: &Entry) -> Value {
     json!({ "seq": entry.seq, "t_ms": entry.t_ms, "lane": entry.lane, "data": content })
 }
 
-fn fact(summary: &Summary, name: &str) -> String {
-    summary.header.facts.get(name).and_then(Value::as_str).unwrap_or("-").to_owned()
-}
-
-fn state(state: &State) -> String {
-    match state {
-        State::Open => "open".to_owned(),
-        State::Sealed { end } => format!("sealed ({end})"),
-        State::Interrupted => "interrupted".to_owned(),
-    }
-}
-
-/// `2026-11-22T16:14:37.123Z` to the second.
-fn without_fraction(time: &str) -> String {
-    time.split_once('.').map_or_else(|| time.to_owned(), |(seconds, _)| format!("{seconds}Z"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,11 +355,5 @@ mod tests {
         );
         assert_eq!(line(&entry(Lane::Events, b"\xff"))["data"], "/w==");
         assert_eq!(line(&entry(Lane::Target, b"RFB"))["data"], "UkZC");
-    }
-
-    #[test]
-    fn times_are_shown_to_the_second() {
-        assert_eq!(without_fraction("2026-11-22T16:14:37.123Z"), "2026-11-22T16:14:37Z");
-        assert_eq!(without_fraction("2026-11-22T16:14:37Z"), "2026-11-22T16:14:37Z");
     }
 }

@@ -11,10 +11,10 @@ use passerelle_desktop::{Permission, Permissions};
 use serde::Serialize;
 
 use super::{CliError, Json, SessionsCommand, Table, bytes, duration, print_json, print_line};
-use crate::api::{KillRequest, MOST, PermissionsRequest, SessionPage};
+use crate::api::{BlackoutRequest, KillRequest, MOST, PermissionsRequest, SessionPage};
 use crate::control;
 use crate::orders::{Elsewhere, Located};
-use crate::session::{Phase, View};
+use crate::session::{BlackoutView, Phase, View};
 
 /// The body of a request that has none.
 const NOTHING: Option<&()> = None;
@@ -52,6 +52,20 @@ pub(crate) async fn run(command: SessionsCommand, config: &Path) -> Result<ExitC
                     "{}'s session on {} runs on node {}, which was told.",
                     session.technician, session.target, session.node
                 ))?,
+            }
+        }
+        SessionsCommand::Blackout { id, reason, whose, end, output } => {
+            let path = format!("/sessions/{}/blackout", segment(&id)?);
+            let session: Located = if end {
+                call(&socket, Method::DELETE, &path, NOTHING).await?
+            } else {
+                let request = BlackoutRequest { reason: reason.unwrap_or_default(), whose };
+                call(&socket, Method::PUT, &path, Some(&request)).await?
+            };
+            match session {
+                Located::Here(view) => show(&view, output)?,
+                // The gateway refuses what concerns sessions of other nodes.
+                elsewhere @ Located::Elsewhere(_) => print_line(table(&[elsewhere]))?,
             }
         }
         SessionsCommand::Kill { id, reason, output } => {
@@ -117,7 +131,7 @@ fn table(sessions: &[Located]) -> String {
         Table::new(&["SESSION", "NODE", "TECHNICIAN", "TARGET", "FROM", "TIME", "RECEIVED", "STATE"]);
     for session in sessions {
         table.row(match session {
-            Located::Here(View { facts, phase, seconds, bytes_from_target, .. }) => [
+            Located::Here(View { facts, phase, blackout, seconds, bytes_from_target, .. }) => [
                 facts.id.to_string(),
                 facts.node.clone(),
                 facts.technician.clone(),
@@ -125,7 +139,10 @@ fn table(sessions: &[Located]) -> String {
                 facts.address.ip().to_string(),
                 duration(Duration::from_secs(*seconds)),
                 bytes(*bytes_from_target),
-                state(*phase).to_owned(),
+                match blackout {
+                    Some(blackout) => format!("{}, blackout {}", state(*phase), blackout.state),
+                    None => state(*phase).to_owned(),
+                },
             ],
             Located::Elsewhere(Elsewhere {
                 id, node, technician, target, address, seconds, phase, ..
@@ -148,8 +165,16 @@ fn show(view: &View, output: Json) -> Result<(), CliError> {
     if output.json {
         return Ok(print_json(view)?);
     }
-    let View { facts, phase, permissions, at_next_connection, seconds, bytes_from_viewer, bytes_from_target } =
-        view;
+    let View {
+        facts,
+        phase,
+        permissions,
+        at_next_connection,
+        blackout,
+        seconds,
+        bytes_from_viewer,
+        bytes_from_target,
+    } = view;
     let mut table = Table::new(&["SESSION", ""]);
     for (what, value) in [
         ("id", facts.id.to_string()),
@@ -172,6 +197,10 @@ fn show(view: &View, output: Json) -> Result<(), CliError> {
     }
     if *at_next_connection != Permissions::NONE {
         table.row(["at reconnection".to_owned(), late(*at_next_connection)]);
+    }
+    if let Some(BlackoutView { state, whose, by, reason, until }) = blackout.as_deref() {
+        let until = until.map(|until| format!(", until {until} at most")).unwrap_or_default();
+        table.row(["blackout".to_owned(), format!("{state}{until}: {reason} (for the {whose}, by {by})")]);
     }
     Ok(print_line(table)?)
 }

@@ -1,9 +1,11 @@
 //! What becomes of recordings after they were written: how long they are kept, who may not have them deleted, and how
 //! much room they may take.
 
+mod away;
 mod orders;
 mod retention;
 mod space;
+mod upload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use self::space::Watch;
 use crate::gateway::Gateway;
 
 pub(crate) use orders::{Classes, KeepError};
+pub(crate) use upload::upload;
 
 /// How often the gateway looks.
 const INTERVAL: Duration = Duration::from_secs(2);

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::PoisonError;
 
 use passerelle_recorder::audit::{AuditError, AuditEvent, AuditKind, Outcome};
-use passerelle_recorder::{Class, EraseError, Hold};
+use passerelle_recorder::{Class, EraseError, Hold, Identity, IdentityError, RewrapError};
 
 use crate::ambient;
-use crate::gateway::Gateway;
+use crate::api::RewrapRequest;
+use crate::collection::Collection as _;
+use crate::gateway::{Gateway, data};
 
 /// Why an order about a recording was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,10 @@ pub(crate) enum KeepError {
     Views(io::Error),
     #[error(transparent)]
     Erase(#[from] EraseError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Rewrap(#[from] RewrapError),
     #[error(transparent)]
     Audit(#[from] AuditError),
     #[error("it could not be done: {0}")]
@@ -64,7 +71,7 @@ impl Gateway {
     /// # Errors
     /// There is none, or the hold cannot be kept.
     pub(crate) async fn hold_recording(&self, id: &str, reason: &str, by: &str) -> Result<Hold, KeepError> {
-        let dir = self.recording_directory(id).ok_or(KeepError::Unknown)?;
+        let dir = self.directory(id).ok_or(KeepError::Unknown)?;
         let hold = Hold { reason: reason.to_owned(), by: by.to_owned(), since: ambient::now().to_string() };
         let kept = hold.clone();
         let _turn = self.keeping.lock().await;
@@ -79,7 +86,7 @@ impl Gateway {
     /// # Errors
     /// There is no such recording or no hold, or it cannot be ended.
     pub(crate) async fn release_recording(&self, id: &str, reason: &str, by: &str) -> Result<(), KeepError> {
-        let dir = self.recording_directory(id).ok_or(KeepError::Unknown)?;
+        let dir = self.directory(id).ok_or(KeepError::Unknown)?;
         let _turn = self.keeping.lock().await;
         let held = dir.clone();
         if blocking(move || passerelle_recorder::hold(&held).map_err(KeepError::Hold)).await?.is_none() {
@@ -104,7 +111,7 @@ impl Gateway {
         reason: &str,
         by: &str,
     ) -> Result<Vec<Class>, KeepError> {
-        let dir = self.recording_directory(id).ok_or(KeepError::Unknown)?;
+        let dir = self.directory(id).ok_or(KeepError::Unknown)?;
         if self.recorder.is_active(id) {
             return Err(KeepError::Running);
         }
@@ -119,7 +126,48 @@ impl Gateway {
         let names: Vec<String> = classes.each().iter().map(ToString::to_string).collect();
         let event = AuditEvent::new(AuditKind::RecordingErased).session(id).outcome(Outcome::Success);
         self.audit.append(event.message(reason).detail("by", by).detail("classes", names)).await?;
-        blocking(move || erase(&dir, classes)).await
+        let erased = blocking(move || erase(&dir, classes)).await;
+        self.keys_changed(id);
+        self.index_forgets(id);
+        self.views.remove(id).map_err(|error| KeepError::Views(io::Error::other(error)))?;
+        erased
+    }
+
+    /// Wraps the keys of a recording that is over anew, on behalf of `by`: for whom they are wrapped and for `add`, not for
+    /// `remove`. Whoever may open them now does it with `identity`, or the gateway with its own. Tells who can open it then.
+    ///
+    /// # Errors
+    /// Nobody here opens the keys, or it cannot be done yet.
+    pub(crate) async fn rewrap_recording(
+        &self,
+        id: &str,
+        wanted: RewrapRequest,
+        by: &str,
+    ) -> Result<Vec<String>, KeepError> {
+        self.directory(id).ok_or(KeepError::Unknown)?;
+        if self.recorder.is_active(id) {
+            return Err(KeepError::Running);
+        }
+        let own = || self.policy().config.data_dir.join(data::IDENTITY);
+        let file = wanted.identity.unwrap_or_else(own);
+        let _turn = self.keeping.lock().await;
+        let (recorder, named) = (self.recorder.clone(), id.to_owned());
+        let (add, remove) = (wanted.add.clone(), wanted.remove.clone());
+        let recipients = blocking(move || {
+            let identity = Identity::load(&file)?;
+            Ok(recorder.rewrap(&named, &identity, &add, &remove)?)
+        });
+        let recipients = recipients.await?;
+        self.keys_changed(id);
+        let event = AuditEvent::new(AuditKind::RecordingRewrapped).session(id).outcome(Outcome::Success);
+        let event = event.detail("by", by).detail("recipients", recipients.clone());
+        self.audit.append(event.detail("added", wanted.add).detail("removed", wanted.remove)).await?;
+        Ok(recipients)
+    }
+
+    /// The object store is to hear of it.
+    fn keys_changed(&self, id: &str) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(id.to_owned());
     }
 }
 

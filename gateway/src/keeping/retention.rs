@@ -8,7 +8,7 @@ use std::time::Duration;
 use passerelle_auth::Timestamp;
 use passerelle_config::Config;
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
-use passerelle_recorder::{State, Summary, Verdict, VerifyError, is_hidden};
+use passerelle_recorder::{State, Stored, Summary, Verdict, Verification, VerifyError, is_hidden};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -75,10 +75,11 @@ impl Retention {
             Err(error) => return tracing::error!(%error, "the recordings could not be looked through"),
         };
         for recording in expired {
-            if stop.is_cancelled() {
+            // The store may take its time to say that it does not answer.
+            let Some(deleted) = stop.run_until_cancelled(self.delete(gateway, &recording)).await else {
                 return;
-            }
-            if let Err(error) = self.delete(gateway, &recording).await {
+            };
+            if let Err(error) = deleted {
                 let id = recording.id;
                 tracing::error!(session = id, error, "a recording whose time is over could not be deleted");
                 self.next.insert(id, now.saturating_add(AGAIN));
@@ -95,17 +96,30 @@ impl Retention {
         }
         if !self.told.contains(&recording.id) {
             let (dir, signer) = (directory.join(&recording.id), gateway.signer);
+            let sent = Stored::load(&dir).unwrap_or_default();
             let verified = tokio::task::spawn_blocking(move || passerelle_recorder::verify(&dir, &signer));
             let verified = verified.await.map_err(|error| error.to_string())?;
-            let event = deleted(recording, verified);
+            let event = deleted(recording, verified, sent);
             gateway.audit.append(event).await.map_err(|error| error.to_string())?;
             self.told.insert(recording.id.clone());
+        }
+        let remote = gateway.remote().transpose().map_err(|error| error.to_string())?;
+        if let Some(remote) = &remote {
+            remote.remove(&recording.id).await.map_err(|error| error.to_string())?;
         }
         let id = recording.id.clone();
         tokio::task::spawn_blocking(move || passerelle_recorder::remove(&directory, &id))
             .await
             .map_err(|error| error.to_string())?
             .map_err(|error| error.to_string())?;
+        gateway.views.remove(&recording.id).map_err(|error| error.to_string())?;
+        gateway.index_forgets(&recording.id);
+        // What was on its way there meanwhile.
+        if let Some(remote) = &remote
+            && let Err(error) = remote.remove(&recording.id).await
+        {
+            tracing::warn!(session = recording.id, %error, "something of a deleted recording is left in the object store");
+        }
         self.told.remove(&recording.id);
         gateway.metrics.recording_deleted();
         tracing::info!(session = recording.id, "a recording was deleted: its time is over");
@@ -198,10 +212,7 @@ fn due(dir: &Path, config: &Config, now: Timestamp) -> Result<Expired, Timestamp
 }
 
 /// What the audit log keeps of a recording that is about to be deleted.
-fn deleted(
-    recording: &Expired,
-    verified: Result<passerelle_recorder::Verification, VerifyError>,
-) -> AuditEvent {
+fn deleted(recording: &Expired, verified: Result<Verification, VerifyError>, sent: Stored) -> AuditEvent {
     let mut event = AuditEvent::new(AuditKind::RecordingDeleted)
         .session(&recording.id)
         .outcome(Outcome::Success)
@@ -219,6 +230,11 @@ fn deleted(
                 _ => event,
             };
             event.detail("found", found.verdict.to_string()).detail("bytes", found.bytes)
+        }
+        // What only the object store has is not read once more for this.
+        Err(VerifyError::Elsewhere(_)) => {
+            let root = sent.complete.and_then(|complete| complete.root).unwrap_or_default();
+            event.detail("root", root).detail("found", "in the object store").detail("bytes", sent.bytes)
         }
         Err(error) => event.detail("found", error.to_string()),
     }

@@ -131,6 +131,10 @@ impl Flow {
                     self.then = with;
                 }
             }
+            relay.settled(&mut self.notices);
+            for notice in self.notices.drain(..) {
+                observer.notice(notice);
+            }
             progress = true;
             if !self.has_outgoing() {
                 self.consume(self.withheld);

@@ -1,11 +1,13 @@
 //! The relay loop: moves bytes between the two peers of a session, as a protocol's [`Relay`] decides,
 //! until something ends it.
 
+mod blackout;
 mod flow;
 
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use passerelle_desktop::{Notice, Permissions, Relay, RelayError, Side};
@@ -14,7 +16,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::session::{CloseReason, InForce, Observer};
+use crate::session::{CloseReason, Entry, InForce, Observer};
+use blackout::Blackouts;
 use flow::Flow;
 
 /// How long the last bytes of a peer that left may take to reach the other.
@@ -53,6 +56,8 @@ pub(crate) struct Controls<K> {
     pub(crate) permissions: watch::Receiver<Permissions>,
     /// Is told what the relay has made of them.
     pub(crate) in_force: watch::Sender<InForce>,
+    /// Where blackouts are asked for and shown.
+    pub(crate) entry: Arc<Entry>,
 }
 
 /// Relays between `viewer` and `target` until one of them leaves, a limit is reached, the session is
@@ -71,7 +76,8 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
     K: Future<Output = CloseReason>,
 {
-    let Controls { killed, mut permissions, in_force } = controls;
+    let Controls { killed, mut permissions, in_force, entry } = controls;
+    let mut blackouts = Blackouts::new(entry);
     let recording = observer.recording();
     let (mut from_viewer, mut to_viewer) = split(viewer);
     let (mut from_target, mut to_target) = split(target);
@@ -94,6 +100,7 @@ where
         if let Err(error) = advance(&mut downward, &mut upward, relay, observer) {
             break violation(&error);
         }
+        blackouts.follow(relay);
         if observer.take_input() {
             last_input = Instant::now();
         }
@@ -113,6 +120,8 @@ where
         let (for_viewer, free_for_target) = downward.ends();
         let (for_target, free_for_viewer) = upward.ends();
         let reading = leaving.is_none();
+        let (unsettled, behind) = (observer.is_unsettled(), observer.is_behind());
+        let due = blackouts.deadline();
         tokio::select! {
             biased;
             reason = &mut killed => break reason,
@@ -134,6 +143,14 @@ where
                     break CloseReason::Idle;
                 }
                 deadline.as_mut().reset((last_input + limits.idle).min(start + limits.session));
+            }
+            order = blackouts.order() => {
+                blackouts.carry_out(order, relay, observer);
+                settle(relay, observer);
+            }
+            () = at(due), if due.is_some() => {
+                blackouts.time_is_up(relay, observer);
+                settle(relay, observer);
             }
             changed = permissions.changed() => {
                 if changed.is_err() {
@@ -160,7 +177,7 @@ where
                 }
             }
             read = receive(&mut from_target, free_for_target, recording.as_ref()),
-                if reading && !free_for_target.is_empty() =>
+                if reading && !behind && !free_for_target.is_empty() =>
             {
                 match read {
                     Ok(0) => leaving = Some(CloseReason::TargetClosed),
@@ -177,6 +194,8 @@ where
                     Err(error) => leaving = Some(left(Side::Viewer, &error)),
                 }
             }
+            // After what can be sent, so that the viewer does not wait for it.
+            () = settleable(recording.as_ref()), if unsettled => observer.settle(),
             () = &mut relax, if relaxing => {
                 upward.relax();
                 downward.relax();
@@ -208,6 +227,14 @@ where
     reason
 }
 
+/// Resolves at this time, or never.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Changes the permissions and tells what came of it.
 fn permit(
     relay: &mut dyn Relay,
@@ -219,6 +246,15 @@ fn permit(
     let at_next_connection = relay.at_next_connection();
     observer.deferred(at_next_connection);
     in_force.send_replace(InForce { permissions, at_next_connection });
+}
+
+/// Writes down what the relay has changed by itself.
+fn settle(relay: &mut dyn Relay, observer: &mut Observer) {
+    let mut notices = Vec::new();
+    relay.settled(&mut notices);
+    for notice in notices {
+        observer.notice(notice);
+    }
 }
 
 /// Lets the relay decide about all that was received. Progress of one direction can unblock the other.
@@ -260,6 +296,14 @@ async fn receive<R: AsyncRead + Unpin>(
         recording.ready().await.ok();
     }
     reader.read(free).await
+}
+
+/// Resolves when more can be recorded and others had their turn.
+async fn settleable(recording: Option<&Recording>) {
+    if let Some(recording) = recording {
+        recording.ready().await.ok();
+    }
+    tokio::task::yield_now().await;
 }
 
 async fn recording_failed(recording: Option<&Recording>) -> RecordingFailed {

@@ -1,6 +1,7 @@
 //! A session's life: from the technician's secret to the sealed recording.
 
 mod admission;
+mod blackout;
 mod close;
 mod denials;
 mod lease;
@@ -12,7 +13,8 @@ mod target;
 pub(crate) mod vnc;
 
 pub(crate) use admission::{REFUSAL_DELAY, note_stranger};
+pub(crate) use blackout::{BlackoutFailed, BlackoutOrder, BlackoutView, Blackouts};
 pub(crate) use close::CloseReason;
 pub(crate) use lease::keep as keep_leases;
-pub(crate) use observer::Observer;
+pub(crate) use observer::{BlackoutEnding, Observer};
 pub(crate) use registry::{Entry, Facts, InForce, Phase, Registered, Registry, View};

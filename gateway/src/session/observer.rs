@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use passerelle_desktop::{Notice, Permissions, Side};
+use passerelle_desktop::{Blackout, Notice, Permissions, Side, TargetLog};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, AuditLog, Outcome};
 use passerelle_recorder::{Lane, Recording, RecordingFailed};
 use serde_json::json;
@@ -14,6 +14,12 @@ use crate::ambient;
 use crate::metrics::{Handshake, Step, Traffic};
 use crate::relay::Observe;
 
+/// From so many bytes on that went to the viewer and are not yet recorded, no more are received.
+const BEHIND: usize = 64 * 1024;
+
+/// About how many bytes are recorded in one go.
+const TURN: usize = 256 * 1024;
+
 /// The session's witness.
 pub(crate) struct Observer {
     entry: Arc<Entry>,
@@ -22,6 +28,10 @@ pub(crate) struct Observer {
     handshake: Option<Handshake>,
     audit: AuditLog,
     recording: Option<Recording>,
+    /// What the target's messages go through on their way to the recording, if they are not kept as they came.
+    log: Option<Box<dyn TargetLog>>,
+    /// Whether `log` may have something to work on.
+    unsettled: bool,
     /// Whether the session ends when its recording fails.
     required: bool,
     /// Whether the recording keeps clipboard content.
@@ -29,6 +39,22 @@ pub(crate) struct Observer {
     input: bool,
     failure: Option<CloseReason>,
     denials: Denials,
+    /// The blackout that there is, and why it ends.
+    blackout: Option<(Blackout, BlackoutEnding)>,
+}
+
+/// Why a blackout ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BlackoutEnding {
+    /// Somebody wanted it to.
+    Asked {
+        /// Who.
+        by: String,
+    },
+    /// It was as long as it may be.
+    Time,
+    /// With its session.
+    Session,
 }
 
 impl Observer {
@@ -47,11 +73,14 @@ impl Observer {
             handshake: Some(handshake),
             audit,
             recording,
+            log: None,
+            unsettled: false,
             required,
             clipboard,
             input: false,
             failure: None,
             denials: Denials::new(ambient::now()),
+            blackout: None,
         }
     }
 
@@ -68,6 +97,34 @@ impl Observer {
         self.recording.clone()
     }
 
+    /// Lets what the target sends go through `log` on its way to the recording.
+    pub(crate) fn record_through(&mut self, log: Box<dyn TargetLog>) {
+        self.log = self.recording.is_some().then_some(log);
+    }
+
+    /// Whether something passed that is still to be recorded, by [`settle`](Self::settle).
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    /// Whether so much of that waits that nothing more may pass.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.unsettled && self.log.as_ref().is_some_and(|log| log.waiting() >= BEHIND)
+    }
+
+    /// Records some of what passed and was not recorded at once. To be called when it has been sent, so that nobody
+    /// waits for it.
+    pub(crate) fn settle(&mut self) {
+        let mut recorded = 0;
+        while self.unsettled && recorded < TURN {
+            let Some(log) = &mut self.log else { break };
+            let mut message = Vec::new();
+            self.unsettled = log.advance(&mut message);
+            recorded += message.len();
+            self.keep(&message);
+        }
+    }
+
     /// Whether the technician did something since the last call.
     pub(crate) fn take_input(&mut self) -> bool {
         std::mem::take(&mut self.input)
@@ -81,6 +138,8 @@ impl Observer {
     /// The recording does not go on. Says why the session must end, if that is the policy.
     pub(crate) fn recording_failed(&mut self, error: &RecordingFailed) -> Option<CloseReason> {
         self.recording.take()?;
+        self.log = None;
+        self.unsettled = false;
         let error = error.to_string();
         tracing::error!(error, required = self.required, "the recording failed");
         self.traffic.failed_recordings.inc();
@@ -112,13 +171,74 @@ impl Observer {
         }
     }
 
-    /// Writes what is still held back. To be called once, when the relay has ended.
+    /// The blackout is about to end, for this reason.
+    pub(crate) fn blackout_ends(&mut self, why: BlackoutEnding) {
+        if let Some((_, ending)) = &mut self.blackout {
+            *ending = why;
+        }
+    }
+
+    /// Writes down that the blackout has ended, if there is one.
+    pub(crate) fn end_of_blackout(&mut self, why: BlackoutEnding) {
+        self.blackout_ends(why);
+        let Some((Blackout { whose, by, reason }, ending)) = self.blackout.take() else { return };
+        let (because, ended_by) = match ending {
+            BlackoutEnding::Asked { by } => ("asked", Some(by)),
+            BlackoutEnding::Time => ("time", None),
+            BlackoutEnding::Session => ("session", None),
+        };
+        tracing::info!(because, "the blackout has ended");
+        let detail = json!({
+            "for": whose, "by": by, "reason": reason, "because": because, "ended_by": ended_by,
+        });
+        self.record_event("blackout.ended", detail);
+        let mut event = self.event(AuditKind::BlackoutEnded).outcome(Outcome::Success).message(reason);
+        event = event.detail("by", by).detail("for", whose.name()).detail("because", because);
+        if let Some(ended_by) = ended_by {
+            event = event.detail("ended_by", ended_by);
+        }
+        self.audit.note(event);
+    }
+
+    fn blackout_began(&mut self, asked: Blackout) {
+        tracing::info!(by = asked.by, whose = %asked.whose, "a blackout has begun");
+        self.record_event("blackout.began", json!(asked));
+        let event = self.event(AuditKind::BlackoutBegan).outcome(Outcome::Success).message(&*asked.reason);
+        self.audit.note(event.detail("by", &*asked.by).detail("for", asked.whose.name()));
+        self.blackout = Some((asked, BlackoutEnding::Session));
+    }
+
+    /// Writes what is still held back. To be called once, when the relay has ended and nothing is unsettled.
     pub(crate) fn finish(&mut self) {
+        if let Some(mut log) = self.log.take() {
+            let mut rest = Vec::new();
+            log.finish(&mut rest);
+            self.keep(&rest);
+        }
         let lines = self.denials.finish(ambient::now());
         self.report(lines);
     }
 
+    /// Writes what became of the target's messages, and marks where they could not be rewritten.
+    fn keep(&mut self, messages: &[u8]) {
+        if let Some(what) = self.log.as_mut().and_then(|log| log.take_failure()) {
+            tracing::warn!(what, "what the target sent is recorded as it came: it cannot be decompressed");
+            self.write(|recording| recording.event("wire.undecompressed", json!({ "what": what })));
+        }
+        if !messages.is_empty() {
+            self.write(|recording| recording.append(Lane::Target, messages));
+        }
+    }
+
+    /// Writes what comes after all that passed before.
     fn recorded(&mut self, write: impl FnOnce(&Recording) -> Result<(), RecordingFailed>) {
+        while self.unsettled {
+            self.settle();
+        }
+        self.write(write);
+    }
+
+    fn write(&mut self, write: impl FnOnce(&Recording) -> Result<(), RecordingFailed>) {
         if let Some(Err(error)) = self.recording.as_ref().map(write) {
             self.failure = self.recording_failed(&error);
         }
@@ -175,7 +295,15 @@ impl Observe for Observer {
         {
             handshake.done(Step::FirstPicture);
         }
-        self.record(lane, recorded);
+        // That something was left out is not told either.
+        match &mut self.log {
+            _ if recorded.is_empty() => {}
+            Some(log) if from == Side::Target => {
+                log.take(recorded, self.blackout.is_none());
+                self.unsettled = true;
+            }
+            _ => self.record(lane, recorded),
+        }
     }
 
     fn notice(&mut self, notice: Notice) {
@@ -186,7 +314,7 @@ impl Observe for Observer {
                 self.report(lines);
             }
             Notice::Clipboard { from, kind, bytes, complete, message } => {
-                if self.clipboard {
+                if self.clipboard && self.blackout.is_none() {
                     self.record(Lane::Clipboard, &message);
                 }
                 let from = from.to_string();
@@ -253,6 +381,11 @@ impl Observe for Observer {
             }
             Notice::Renamed(name) => self.record_event("desktop.renamed", json!({ "name": name })),
             Notice::Marker(marker) => self.record(Lane::State, &marker),
+            Notice::BlackoutBegan(asked) => self.blackout_began(asked),
+            Notice::BlackoutEnded => {
+                let why = self.blackout.as_ref().map(|(_, ending)| ending.clone());
+                self.end_of_blackout(why.unwrap_or(BlackoutEnding::Session));
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::CloseReason;
+use super::blackout::{BlackoutView, Blackouts};
 
 /// How long a session may take to go by new permissions; it does so at once.
 const IN_FORCE: Duration = Duration::from_secs(2);
@@ -100,6 +101,7 @@ pub(crate) struct Entry {
     pub(crate) in_force: watch::Sender<InForce>,
     /// What the rules grant; the permissions in force never go beyond it.
     pub(crate) granted: Permissions,
+    pub(crate) blackouts: Blackouts,
     phase: Mutex<Phase>,
     fence: Mutex<Fence>,
     /// What the store last said was asked for.
@@ -118,6 +120,7 @@ impl Entry {
         permissions: Permissions,
         fence: Fence,
         recording: Option<Recording>,
+        blackouts: Blackouts,
     ) -> Self {
         Self {
             renewed: Mutex::new(facts.started),
@@ -127,6 +130,7 @@ impl Entry {
             permissions: watch::Sender::new(permissions),
             in_force: watch::Sender::default(),
             granted: permissions,
+            blackouts,
             phase: Mutex::new(Phase::Connecting),
             fence: Mutex::new(fence),
             asked: Mutex::new(None),
@@ -219,6 +223,7 @@ impl Entry {
             phase: self.phase(),
             permissions: *self.permissions.borrow(),
             at_next_connection: self.in_force.borrow().at_next_connection,
+            blackout: self.blackouts.shown().map(Box::new),
             seconds: now.since(self.facts.started).as_secs(),
             bytes_from_viewer: self.bytes_from_viewer.load(Relaxed),
             bytes_from_target: self.bytes_from_target.load(Relaxed),
@@ -238,6 +243,9 @@ pub(crate) struct View {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub(crate) at_next_connection: Permissions,
+    /// A span of whose screen the recording keeps nothing, while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) blackout: Option<Box<BlackoutView>>,
     /// How long it has lasted.
     pub(crate) seconds: u64,
     pub(crate) bytes_from_viewer: u64,
@@ -303,7 +311,7 @@ mod tests {
             started: Timestamp::from_millis(0),
             recorded: true,
         };
-        Entry::new(facts, Permissions::NONE, Fence(1), None)
+        Entry::new(facts, Permissions::NONE, Fence(1), None, Blackouts::new(None))
     }
 
     #[tokio::test]

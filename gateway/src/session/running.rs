@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use passerelle_auth::{self as auth, Grant, Lease, SessionId};
-use passerelle_config::{self as config, RecordingPolicy};
-use passerelle_desktop::{Permissions, Relay};
+use passerelle_config::{self as config, RecordingPolicy, RenderMode};
+use passerelle_desktop::{Permissions, Relay, TargetLog};
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 use passerelle_recorder::{Lane, Recording};
 use passerelle_transport::Transport;
@@ -18,11 +18,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::target::Refused;
-use super::{CloseReason, Entry, Facts, Observer, Phase, Registered, lease};
+use super::{BlackoutEnding, Blackouts, CloseReason, Entry, Facts, Observer, Phase, Registered, lease};
 use crate::gateway::{Gateway, recording_policy, with_context};
 use crate::metrics::{Handshake, Step};
 use crate::policy::Policy;
-use crate::{ambient, relay};
+use crate::{ambient, blackouts, relay, views};
 
 /// How long a session that somebody ended may go on for a store that does not answer. Nobody comes back by a ticket
 /// while it does not.
@@ -46,6 +46,8 @@ pub(crate) struct Running {
     target: Arc<config::Target>,
     registered: Registered,
     observer: Observer,
+    /// When its recording is rendered.
+    render: RenderMode,
 }
 
 impl Running {
@@ -99,7 +101,7 @@ impl Running {
                 );
             }
         };
-        let recording = match open_recording(gateway, &facts, &grant, wanted).await {
+        let recording = match open_recording(gateway, &policy, &facts, &grant, wanted).await {
             Ok(recording) => recording,
             Err(error) if wanted == RecordingPolicy::Required => {
                 gateway.metrics.recording_failed();
@@ -123,6 +125,14 @@ impl Running {
             gateway.audit.note(facts_event(&facts, AuditKind::RecordingOpened).outcome(Outcome::Success));
         }
 
+        if let Some(recording) = &recording {
+            // So that the session is found by it. A recording that fails here says so when it is written to next.
+            let context = entry.context();
+            let why = json!({
+                "reason": context.reason, "ticket_id": context.ticket_id, "approved_by": context.approved_by,
+            });
+            recording.event("session.started", why).ok();
+        }
         let started = facts_event(&facts, AuditKind::SessionStarted)
             .outcome(Outcome::Success)
             .detail("viewer_security", &*facts.viewer_security)
@@ -150,8 +160,13 @@ impl Running {
             "session started"
         );
 
+        let blackouts = Blackouts::new(blackouts::longest(&policy.config, &grant));
         let registered =
-            gateway.registry.enter(Entry::new(facts, grant.permissions, fence, recording.clone()));
+            gateway.registry.enter(Entry::new(facts, grant.permissions, fence, recording.clone(), blackouts));
+        let render = views::mode(&policy.config, &grant.rules);
+        if recording.is_some() {
+            views::session_began(gateway, &registered.entry.facts.id.to_string(), render).await;
+        }
         handshake.done(Step::Admission);
         let observer = Observer::new(
             registered.entry.clone(),
@@ -162,7 +177,7 @@ impl Running {
             wanted == RecordingPolicy::Required,
             policy.config.recording.clipboard,
         );
-        Ok(Self { gateway: gateway.clone(), policy, target, registered, observer })
+        Ok(Self { gateway: gateway.clone(), policy, target, registered, observer, render })
     }
 
     pub(crate) fn id(&self) -> SessionId {
@@ -233,6 +248,11 @@ impl Running {
         self.registered.entry.facts.recorded
     }
 
+    /// Whether the session is recorded and may be asked for blackouts.
+    pub(crate) fn may_black_out(&self) -> bool {
+        self.is_recorded() && self.registered.entry.blackouts.longest.is_some()
+    }
+
     /// What the technician may do now.
     pub(crate) fn permissions(&self) -> Permissions {
         *self.registered.entry.permissions.borrow()
@@ -253,6 +273,11 @@ impl Running {
         self.observer.record(lane, bytes);
     }
 
+    /// Lets what the target sends go through `log` on its way to the recording, if there is one.
+    pub(crate) fn record_through(&mut self, log: Box<dyn TargetLog>) {
+        self.observer.record_through(log);
+    }
+
     /// Relays between the two peers, as `relay` decides, until the session is over.
     pub(crate) async fn relay(
         &mut self,
@@ -267,6 +292,7 @@ impl Running {
             killed: self.stopped(),
             permissions: entry.permissions.subscribe(),
             in_force: entry.in_force.clone(),
+            entry,
         };
         relay::run(viewer, target, relay, &mut self.observer, limits, controls).await
     }
@@ -292,6 +318,14 @@ impl Running {
     pub(crate) async fn end(mut self, reason: CloseReason) {
         let entry = self.registered.entry.clone();
         entry.set_phase(Phase::Ending);
+        while self.observer.is_unsettled() {
+            if let Some(recording) = self.observer.recording() {
+                // What does not work is found by writing.
+                recording.ready().await.ok();
+            }
+            self.observer.settle();
+        }
+        self.observer.end_of_blackout(BlackoutEnding::Session);
         self.observer.finish();
         self.observer
             .record_event("session.ended", json!({ "reason": reason, "message": reason.to_string() }));
@@ -302,6 +336,7 @@ impl Running {
         if let Some(recording) = self.observer.recording() {
             match recording.close(reason.name()).await {
                 Ok(sealed) => {
+                    self.gateway.index.changed();
                     self.gateway.metrics.recording_sealed();
                     self.gateway.audit.note(
                         self.event(AuditKind::RecordingSealed)
@@ -332,11 +367,18 @@ impl Running {
             tracing::error!(%error, "the end of a session is not in the audit log; the next start adds it");
         }
         release(&self.gateway, self.id(), entry.fence()).await;
+        let (gateway, id, render) = (self.gateway.clone(), self.id().to_string(), self.render);
+        if self.is_recorded() {
+            // Whoever renders it shall see that it is over.
+            drop(self);
+            views::session_ended(&gateway, &id, render).await;
+        }
     }
 }
 
 async fn open_recording(
     gateway: &Gateway,
+    policy: &Policy,
     facts: &Facts,
     grant: &Grant,
     wanted: RecordingPolicy,
@@ -349,6 +391,8 @@ async fn open_recording(
     let mut header = json!(facts);
     header["permissions"] = json!(grant.permissions);
     header["rules"] = json!(grant.rules);
+    // Says how the keys in it are to be read.
+    header["keystrokes"] = json!(policy.config.recording.keystrokes);
     let opened = tokio::task::spawn_blocking(move || recorder.open(&id, &header)).await;
     match opened {
         Ok(Ok(recording)) => Ok(Some(recording)),

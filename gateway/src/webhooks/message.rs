@@ -83,7 +83,7 @@ impl Message {
 
 /// How long to wait after so many failures in a row: twice as long each time, less a part of up to a half that is
 /// left to `chance`, so that gateways which failed together do not come back together. Not sooner than was `asked`.
-pub(super) fn pause(failures: u32, asked: Option<Duration>, chance: u16) -> Duration {
+pub(crate) fn pause(failures: u32, asked: Option<Duration>, chance: u16) -> Duration {
     let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
     let whole = FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE);
     let less = whole.mul_f64(0.5 * f64::from(chance) / f64::from(u16::MAX));

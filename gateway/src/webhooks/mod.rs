@@ -5,7 +5,6 @@
 
 mod delivery;
 mod message;
-mod positions;
 mod sender;
 mod status;
 
@@ -21,12 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 use self::delivery::Delivery;
 use self::message::Message;
-use self::positions::Positions;
+pub(crate) use self::message::pause;
 use self::sender::{Attempt, Sender, SenderError};
 use self::status::Status;
 pub(crate) use self::status::{State, View};
 use crate::ambient;
 use crate::gateway::Gateway;
+use crate::positions::Positions;
 
 /// What is known of the webhooks of a gateway.
 pub(crate) struct Webhooks {
@@ -213,7 +213,7 @@ mod tests {
         let config = Config::parse(text, "p.yaml", &SystemResolver).unwrap().config;
         let unknown: Vec<_> = unknown_events(&config).map(|unknown| unknown.to_string()).collect();
         assert_eq!(unknown.len(), 2, "{unknown:?}");
-        let said = "webhooks[0].events[3]: there is no event `sesion.*`; events begin with api, ";
+        let said = "webhooks[0].events[3]: there is no event `sesion.*`; events begin with anchor, api, ";
         assert!(unknown[0].starts_with(said), "{unknown:?}");
         assert!(unknown[1].starts_with("webhooks[0].events[5]: "), "{unknown:?}");
     }

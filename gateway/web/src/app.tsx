@@ -3,6 +3,7 @@ import { useEffect, useReducer, useState } from 'preact/hooks';
 import { api } from './api/client';
 import { language, LANGUAGES, speak, t, type Language } from './i18n';
 import { LiveList } from './pages/live-list';
+import { Closed } from './pages/closed';
 import { LogIn, type Why } from './pages/log-in';
 import { Recordings } from './pages/recordings';
 import { NotFound } from './pages/not-found';
@@ -43,6 +44,7 @@ export function App() {
   const starts = route.page === 'recordings' && location.pathname === '/' && !session.has('recordings:read');
   const shown: Route = starts && session.has('sessions:watch') ? { page: 'sessions' } : route;
   const switches = <Switches onChange={() => refresh(undefined)} />;
+  if (session.closed) return <Closed />;
   if (!session.login) return <LogIn why={why} switches={switches} />;
   return (
     <>
@@ -60,12 +62,18 @@ export function App() {
         </nav>
         <div class="top-end">
           {switches}
-          <span class="who" title={t('app.signedInAs', { name: session.login.name })}>{session.login.name}</span>
-          <button type="button" class="button quiet" onClick={signOut}>
-            <Icon name="leave" />
-            <span class="wide-only">{t('app.signOut')}</span>
-            <span class="hidden narrow-only">{t('app.signOut')}</span>
-          </button>
+          {session.local ? (
+            <span class="who">{t('app.local')}</span>
+          ) : (
+            <>
+              <span class="who" title={t('app.signedInAs', { name: session.login.name })}>{session.login.name}</span>
+              <button type="button" class="button quiet" onClick={signOut}>
+                <Icon name="leave" />
+                <span class="wide-only">{t('app.signOut')}</span>
+                <span class="hidden narrow-only">{t('app.signOut')}</span>
+              </button>
+            </>
+          )}
         </div>
       </header>
       <Content route={shown} />

@@ -1,6 +1,7 @@
 import { render } from 'preact';
 
 import { App } from './app';
+import { takeOver } from './handed';
 import './styles/base.css';
 import './styles/parts.css';
 import './styles/pages.css';
@@ -9,4 +10,6 @@ import { show, theme } from './theme';
 
 show(theme());
 const root = document.getElementById('app');
-if (root) render(<App />, root);
+void takeOver().then(() => {
+  if (root) render(<App />, root);
+});

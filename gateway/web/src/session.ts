@@ -6,6 +6,8 @@ export interface Login {
   name: string;
   scopes: Scope[];
   expires: string;
+  /** It is no login: copies are looked at on the reader's own machine. */
+  local: boolean;
 }
 
 /** What lets its bearer view one recording for a while. */
@@ -29,6 +31,7 @@ interface Kept {
 const KEY = 'passerelle.login';
 
 let kept: Kept | null = load();
+let closed = false;
 let listener: () => void = () => {};
 
 function load(): Kept | null {
@@ -61,7 +64,8 @@ export const session = {
 
   /** Somebody has logged in. */
   begin(token: string, expires: string, me: Me): void {
-    kept = { login: { token, expires, name: me.name, scopes: me.scopes }, passes: {} };
+    kept = { login: { token, expires, name: me.name, scopes: me.scopes, local: me.kind === 'local' }, passes: {} };
+    closed = false;
     save();
     listener();
   },
@@ -71,6 +75,21 @@ export const session = {
     kept = null;
     save();
     listener();
+  },
+
+  /** Nobody logs in here, and what was opened is not open any more, or at another address. */
+  close(): void {
+    closed = true;
+    session.end();
+  },
+
+  get closed(): boolean {
+    return closed;
+  },
+
+  /** Whether copies are looked at on the reader's own machine: there is no audit log, and nobody to say why to. */
+  get local(): boolean {
+    return kept?.login.local ?? false;
   },
 
   has(...scopes: Scope[]): boolean {

@@ -11,7 +11,7 @@ interface Words {
  * What a verification found, in words. Without its details, and for a verdict that is not known here, the gateway's own
  * sentence stands for them.
  */
-export function described({ verdict, message, detail }: Verification): Words {
+export function described({ verdict, message, unproven, detail }: Verification): Words {
   const number = (name: string): number => (typeof detail?.[name] === 'number' ? detail[name] : 0);
   const text = (name: string): string => (typeof detail?.[name] === 'string' ? detail[name] : '');
   const time = clock(number('until_ms'), true);
@@ -35,6 +35,10 @@ export function described({ verdict, message, detail }: Verification): Words {
         const place = { number: number('number') };
         return { title: t('verify.segment_missing', place), detail: t('verify.segment_missing.detail', place) };
       }
+      case 'cut_off':
+        return { title: t('verify.cut_off'), detail: t('verify.cut_off.detail') };
+      case 'other_root':
+        return { title: t('verify.other_root'), detail: t('verify.other_root.detail') };
       case 'other_signer':
         return { title: t('verify.other_signer'), detail: t('verify.other_signer.detail', { signer: text('signer') }) };
       default:
@@ -44,5 +48,11 @@ export function described({ verdict, message, detail }: Verification): Words {
   if (!detail) words.detail = message;
   const erased = Array.isArray(detail?.['erased']) ? detail['erased'].filter((name) => typeof name === 'string') : [];
   if (erased.length > 0) words.detail += ` ${t('verify.erased', { classes: erased.join(', ') })}.`;
+  if (unproven) {
+    words.title = t('verify.unproven', { title: words.title });
+    // That it is sealed the title says.
+    const rest = verdict === 'sealed' ? '' : ` ${words.detail}`;
+    words.detail = t('verify.unproven.detail') + rest;
+  }
   return words;
 }

@@ -36,6 +36,8 @@ class Theatre {
   loads: number[] = [];
   failures: unknown[] = [];
   aborted: number[] = [];
+  /** What the picture showed, each time that it was drawn. */
+  drawn: number[] = [];
   /** What holds the bytes of a chunk back. */
   gates = new Map<number, Promise<void>>();
   broken = new Set<number>();
@@ -45,17 +47,19 @@ class Theatre {
 
   constructor() {
     const loads = this.loads;
+    const moment = () => new Promise<number>((resolve) => {
+      this.#waiting = () => resolve(this.now);
+    });
     this.engine = new Engine(
       {
-        frame: () => new Promise((resolve) => {
-          this.#waiting = () => resolve(this.now);
-        }),
+        frame: moment,
+        turn: moment,
         load: (number, signal) => {
           loads.push(number);
           signal.addEventListener('abort', () => this.aborted.push(number));
           return this.#bytes(number);
         },
-        present: () => {},
+        present: () => this.drawn.push(this.seen),
         tell: (status) => this.statuses.push(status),
         fail: (error) => this.failures.push(error),
       },
@@ -198,12 +202,40 @@ describe('the engine', () => {
 
   it('loads the next chunk ahead, and nothing twice', async () => {
     const theatre = await opened();
+    theatre.engine.play();
+    await theatre.pass();
     expect(theatre.loads).toEqual([0, 1]);
     theatre.engine.seek(29_000);
     await theatre.pass();
     theatre.engine.seek(1_000);
     await theatre.pass();
     expect(theatre.loads).toEqual([0, 1, 2]);
+  });
+
+  it('loads nothing ahead that nobody will see soon', async () => {
+    const theatre = await opened();
+    theatre.engine.seek(9_000);
+    await theatre.pass();
+    expect(theatre.loads).toEqual([0]);
+    // Ten seconds are a minute and more at this speed.
+    theatre.engine.seek(0);
+    theatre.engine.setSpeed(0.1);
+    theatre.engine.play();
+    await theatre.pass(1000);
+    expect(theatre.loads).toEqual([0]);
+    theatre.engine.setSpeed(1);
+    await theatre.pass(100);
+    expect(theatre.loads).toEqual([0, 1]);
+  });
+
+  it('draws once after a seek, and asks for the bytes at once', async () => {
+    const theatre = await opened();
+    theatre.drawn.length = 0;
+    theatre.engine.seek(29_000);
+    expect(theatre.loads).toEqual([0, 2]);
+    await theatre.pass();
+    expect(theatre.last).toMatchObject({ shown: 29_000, waiting: false });
+    expect(theatre.drawn).toEqual([(290 % 250) * 100]);
   });
 
   it('gives up what is no longer wanted, and gets it when it is', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { Chunk } from '../src/player/chunk';
 import { Buffer, find, FormatError, HEADER, KIND } from '../src/player/messages';
+import { overdrawn } from '../src/player/overdrawn';
 import { Picture } from '../src/player/picture';
 import { chunk, frame, join, message, numbers, pixels, raw, size } from './bytes';
 
@@ -149,5 +150,30 @@ describe('a chunk', () => {
     part.push(bytes.subarray(bytes.length - 1));
     part.finish();
     expect(part.knows(5000)).toBe(true);
+  });
+});
+
+describe('what is drawn over', () => {
+  const jpeg = (x: number, y: number, w: number, h: number) => message(0, KIND.jpeg, numbers(x, y, w, h), numbers(0));
+  const copy = message(0, KIND.copy, numbers(0, 0, 1, 1, 2, 1));
+
+  it.each([
+    ['the same place', [jpeg(1, 0, 2, 2), jpeg(1, 0, 2, 2)], [0]],
+    ['more than the place', [raw(0, 1, 0, 2, 1, 9), frame(0), raw(0, 0, 0, 4, 2, 1)], [0]],
+    ['less than the place', [jpeg(1, 0, 2, 2), jpeg(1, 0, 2, 1)], []],
+    ['another place', [jpeg(0, 0, 2, 2), jpeg(2, 0, 2, 2)], []],
+    ['all but the last', [raw(0, 0, 0, 1, 1, 1), raw(0, 0, 0, 1, 1, 2), raw(0, 0, 0, 1, 1, 3)], [0, 1]],
+    ['what was copied elsewhere before', [jpeg(0, 0, 4, 2), copy, jpeg(0, 0, 4, 2)], []],
+    ['what comes after a copy', [copy, jpeg(0, 0, 1, 1), jpeg(0, 0, 1, 1)], [1]],
+  ])('is left out: %s', (_, messages: Uint8Array[], wanted) => {
+    const bytes = join(...messages);
+    const starts = messages.map((_, index) => join(...messages.slice(0, index)).length + HEADER);
+    const hidden = overdrawn(new DataView(bytes.buffer), 0, bytes.length);
+    expect([...hidden].map((start) => starts.indexOf(start)).sort()).toEqual(wanted);
+  });
+
+  it('is only looked for up to there', () => {
+    const bytes = join(jpeg(0, 0, 4, 2), frame(0), jpeg(0, 0, 4, 2));
+    expect(overdrawn(new DataView(bytes.buffer), 0, bytes.length - 1).size).toBe(0);
   });
 });

@@ -6,7 +6,7 @@ import type { RecordedEvent } from '../src/api/types';
 import { asAsked, filterOf } from '../src/pages/recordings';
 import { activityPath } from '../src/parts/timeline';
 import { eventAt, mood, summary, title } from '../src/player/events';
-import { doingAt } from '../src/player/input';
+import { doingAt, missing } from '../src/player/input';
 import { action, faster } from '../src/player/keys';
 import { clockOffset, follow } from '../src/player/live';
 import { Picture } from '../src/player/picture';
@@ -79,6 +79,12 @@ describe('verdicts', () => {
     expect(detail(0, 0, 0)).toBe('Changed: w');
   });
 
+  it('say that a signer proves nothing', () => {
+    const { title, detail } = described({ verdict: 'sealed', intact: true, message: '', unproven: true, detail: {} });
+    expect(title).toBe('Intact and sealed, signer unproven');
+    expect(detail).toContain('anybody may have made it');
+  });
+
   it('name erased parts', () => {
     const detail = { erased: ['input'] };
     expect(described({ verdict: 'sealed', intact: true, message: '', detail }).detail).toContain('input');
@@ -129,6 +135,17 @@ describe('events', () => {
 });
 
 describe('input', () => {
+  it.each([
+    [0, [], [0, 1]],
+    [5, [], [4, 5, 6]],
+    [5, [4, 5], [6]],
+    [5, [5], [4, 5, 6]],
+    [5, [4, 6], [5]],
+    [5, [4, 5, 6], []],
+  ])('is asked for at part %s, with %s there, as %s', (part, there: number[], wanted) => {
+    expect(missing(part, (each) => there.includes(each))).toEqual(wanted);
+  });
+
   it('is what was done just before', () => {
     const input = {
       pointer: [[100, 1, 2, 0], [200, 3, 4, 1]],

@@ -4,7 +4,7 @@ use passerelle_auth::{Fence, Method as Proof, SessionId, TicketId, Timestamp};
 use passerelle_desktop::{Permission, Permissions};
 
 use super::*;
-use crate::session::{Entry, Facts, Registered};
+use crate::session::{Blackouts, Entry, Facts, Registered};
 
 fn wanted(technician: &str) -> Value {
     json!({ "technician": technician, "target": "desk", "permissions": ["view"] })
@@ -58,7 +58,7 @@ fn session(site: &Site, number: u8, technician: &str) -> Registered {
         recorded: true,
     };
     let granted = Permissions::NONE.with(Permission::View).with(Permission::Pointer);
-    site.gateway.registry.enter(Entry::new(facts, granted, Fence(1), None))
+    site.gateway.registry.enter(Entry::new(facts, granted, Fence(1), None, Blackouts::new(None)))
 }
 
 #[tokio::test]

@@ -126,3 +126,88 @@ async fn what_the_gateway_cannot_read_is_said_to_be_so() {
     passerelle_recorder::Identity::load_or_create(&key).unwrap();
     assert_eq!(ask(&sealed).await, (409, "urn:passerelle:problem:sealed".to_owned()));
 }
+
+#[tokio::test]
+async fn input_is_shown_as_far_as_it_is_kept() {
+    use passerelle_recorder::Lane::Viewer;
+    let site = Site::open().await;
+    let auditor = site.token("auditor").await;
+    let key = |down: u8, keysym: u8| [4, down, 0, 0, 0, 0, 0, keysym];
+    for (number, keystrokes, name) in [(3, "all", json!("a")), (4, "kinds", json!("letter"))] {
+        let facts = json!({ "technician": "alice", "protocol": "vnc", "keystrokes": keystrokes });
+        let (id, recording) = site.record(number, facts).await;
+        let code = if keystrokes == "all" { b'a' } else { 1 };
+        recording.append(Viewer, &[5, 1, 0, 7, 0]).unwrap();
+        recording.append(Viewer, &[8]).unwrap();
+        recording.append(Viewer, &[key(1, code), key(0, code)].concat()).unwrap();
+        recording.close("viewer_closed").await.unwrap();
+        let viewing = site.viewing(&id, &auditor).await;
+        let path = format!("/api/v1/recordings/{id}/input");
+        let input = site.view(&path, &auditor, &viewing).await.json();
+        assert_eq!(input["keystrokes"], keystrokes);
+        assert_eq!(input["pointer"][0].as_array().unwrap()[1..], [json!(7), json!(8), json!(1)]);
+        let keys = input["keys"].as_array().unwrap();
+        assert_eq!(keys.len(), 2);
+        assert_eq!((&keys[0][1], &keys[0][2], &keys[1][1]), (&json!("down"), &name, &json!("up")));
+        let later = site.view(&format!("{path}?from_ms=3600000"), &auditor, &viewing).await.json();
+        assert_eq!((&later["pointer"], &later["keys"]), (&json!([]), &json!([])));
+    }
+}
+
+#[tokio::test]
+async fn recordings_are_searched_by_those_who_may_view_them_until_they_are_erased() {
+    let site = Site::open().await;
+    let auditor = site.token("auditor").await;
+    let (id, recording) = site.record(3, json!({ "technician": "alice", "target": "desk" })).await;
+    recording.event("file.transferred", json!({ "name": "Quarterly-Figures.xlsx", "by": "drive" })).unwrap();
+    recording.close("viewer_closed").await.unwrap();
+    let index = async || {
+        let gateway = site.gateway.clone();
+        tokio::task::spawn_blocking(move || gateway.keep_index(true)).await.unwrap().unwrap();
+    };
+    let search = async |q: &str| {
+        let found = site.get(&format!("/api/v1/recordings?q={q}"), &auditor).await;
+        assert_eq!(found.status, StatusCode::OK, "{}", found.text);
+        found.json()["items"].clone()
+    };
+    index().await;
+    let found = search("figures%20desk").await;
+    assert_eq!((&found[0]["id"], found.as_array().unwrap().len()), (&json!(id), 1), "{found}");
+    let place = &found[0]["matches"][0];
+    assert_eq!(place["kind"], "file.transferred");
+    assert!(place["text"].as_str().unwrap().contains("Quarterly-Figures.xlsx"), "{place}");
+    assert_eq!(search("figuresque").await, json!([]));
+    let searched = site.audit_of(AuditKind::RecordingSearched).await;
+    assert_eq!(
+        (&searched[0].detail["by"], &searched[0].detail["query"]),
+        (&json!("auditor"), &json!("figures desk"))
+    );
+
+    let reader = service(Scope::RecordingsRead, true);
+    assert_eq!(site.get("/api/v1/recordings", &reader).await.json()["items"][0]["id"], id);
+    assert_eq!(site.get("/api/v1/recordings?q=figures", &reader).await.status, StatusCode::FORBIDDEN);
+    for wrong in ["q=", "q=-", "from=yesterday", "order=best"] {
+        let answer = site.get(&format!("/api/v1/recordings?{wrong}"), &auditor).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}: {}", answer.text);
+    }
+
+    let path = format!("/api/v1/recordings/{id}");
+    assert_eq!(site.get(&path, &auditor).await.json().get("verification"), None);
+    site.post(&format!("{path}/verify"), &auditor, json!({})).await;
+    assert_eq!(search("figures").await[0]["verification"]["verdict"], "sealed");
+    let directory = site.directory.path().join("recordings").join(&id);
+    let segment = directory.join("000001.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    assert_eq!(site.get(&path, &auditor).await.json().get("verification"), None, "a file changed since");
+
+    let admin = site.token("admin").await;
+    let erased =
+        site.post(&format!("{path}/erase"), &admin, json!({ "class": "events", "reason": "asked" })).await;
+    assert_eq!(erased.status, StatusCode::OK, "{}", erased.text);
+    assert_eq!(search("figures").await, json!([]));
+    index().await;
+    assert_eq!(search("figures").await, json!([]));
+    assert_eq!(search("alice").await[0]["id"], id, "what its header says stays");
+}

@@ -52,6 +52,25 @@ async fn what_a_browser_has_it_need_not_fetch_again() {
 }
 
 #[tokio::test]
+async fn a_browser_that_takes_zstd_gets_less() {
+    let site = Site::open().await;
+    let page = site.call(Method::GET, "/", None, None).await;
+    let path = script(&page);
+    let plain = site.call(Method::GET, &path, None, None).await;
+    assert!(!plain.headers.contains_key("content-encoding"));
+    let mut asked = request(Method::GET, &path, None, None);
+    asked.headers_mut().insert("accept-encoding", "gzip, zstd".parse().unwrap());
+    asked.extensions_mut().insert(ConnectInfo(Peer::network("192.0.2.7".parse().unwrap(), None)));
+    let packed = site.router.clone().oneshot(asked).await.unwrap();
+    assert_eq!(packed.headers()["content-encoding"], "zstd");
+    assert_eq!(packed.headers()["vary"], "accept-encoding");
+    assert_ne!(packed.headers()["etag"], plain.headers["etag"]);
+    let packed = to_bytes(packed.into_body(), 1 << 20).await.unwrap();
+    assert!(packed.len() * 2 < plain.text.len());
+    assert_eq!(zstd::decode_all(&packed[..]).unwrap(), plain.text.as_bytes());
+}
+
+#[tokio::test]
 async fn there_is_nothing_else() {
     let site = Site::open().await;
     for path in ["/assets/index.html", "/assets/..%2findex.html", "/assets/none.js", "/index.html", "/other"]

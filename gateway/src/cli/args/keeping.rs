@@ -1,5 +1,7 @@
 //! What can be typed about keeping recordings.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::Json;
@@ -49,6 +51,25 @@ impl ErasedClass {
             Self::All => "all",
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RewrapArgs {
+    /// The recordings, as `recordings list` calls them.
+    #[arg(value_name = "RECORDING", required_unless_present = "all", conflicts_with = "all", value_hint = ValueHint::Other)]
+    pub(crate) recordings: Vec<String>,
+    /// Every recording that is over.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The age public key of somebody who is to read them; can be given several times.
+    #[arg(long, value_name = "RECIPIENT", value_hint = ValueHint::Other, required_unless_present = "remove")]
+    pub(crate) add: Vec<String>,
+    /// The age public key of somebody who is not to read them any more; can be given several times.
+    #[arg(long, value_name = "RECIPIENT", value_hint = ValueHint::Other)]
+    pub(crate) remove: Vec<String>,
+    /// The age identity file that opens them, instead of the gateway's own.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) identity: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

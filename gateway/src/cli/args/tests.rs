@@ -3,6 +3,8 @@
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
+use passerelle_recorder::Lane;
+
 use super::*;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
@@ -33,7 +35,7 @@ fn every_command_has_help_and_every_argument_too() {
 
 #[test]
 fn every_lane_has_its_name() {
-    assert_eq!(LANES.map(|(name, _)| name.to_owned()), Lane::ALL.map(|lane| lane.to_string()));
+    assert_eq!(recordings::LANES.map(|(name, _)| name.to_owned()), Lane::ALL.map(|lane| lane.to_string()));
 }
 
 #[test]

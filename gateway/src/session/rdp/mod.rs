@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerelle_auth::{Entry, LoginRefusal, Refusal, Secret, TicketId};
-use passerelle_config::{Keystrokes, Protocol};
+use passerelle_config::Protocol;
 use passerelle_desktop::{Farewell, Relay as _};
 use passerelle_rdp::target::TargetLeg;
 use passerelle_rdp::viewer::{self, Nla, Pending, Proven, RdpRefusal, ViewerError, ViewerLeg};
-use passerelle_rdp::{KeystrokePolicy, RdpRelay, RelaySettings, Start};
+use passerelle_rdp::{RdpLog, RdpRelay, RelaySettings, Start};
 use passerelle_recorder::Lane;
 use passerelle_recorder::audit::{AuditEvent, AuditKind, Outcome};
 use passerelle_transport::Transport;
@@ -317,6 +317,7 @@ fn introduce(
 ) -> (Transport<TcpStream>, Transport<TcpStream>, RdpRelay) {
     let start = Start::new(&viewer.hello, &viewer.channels, &viewer.client_info);
     session.record(Lane::State, &start.encode());
+    session.record_through(Box::new(RdpLog::new(&start)));
     session.record(Lane::Viewer, &redacted);
     let config = &session.policy().config;
     let relay = RdpRelay::new(RelaySettings {
@@ -325,12 +326,10 @@ fn introduce(
         permissions: session.permissions(),
         granted: session.granted(),
         clipboard: session.policy().clipboard_limits(),
-        keystrokes: match config.recording.keystrokes {
-            Keystrokes::None => KeystrokePolicy::None,
-            Keystrokes::All => KeystrokePolicy::All,
-        },
+        keystrokes: session.policy().keystrokes(),
         store_clipboard: config.recording.clipboard,
         recorded: session.is_recorded(),
+        blackout: session.may_black_out(),
         auto_reconnect: config.rdp.auto_reconnect,
     });
     (viewer.transport, target.transport, relay)

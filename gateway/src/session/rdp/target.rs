@@ -61,6 +61,7 @@ async fn login(
     let options = ConnectOptions {
         message_channel: promised.is_none_or(|channels| channels.message.is_some()),
         programs: session.permissions().allows(Permission::RemoteApps),
+        plain_updates: session.may_black_out(),
     };
     let leg = authenticated.connect(viewer, options).await?;
     let tls = leg.facts.tls.map(|tls| json!({ "version": tls.version, "cipher_suite": tls.cipher_suite }));

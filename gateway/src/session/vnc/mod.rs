@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use passerelle_auth::{Entry, LoginRefusal, Refusal, Secret};
-use passerelle_config::{Keystrokes, Protocol};
+use passerelle_config::Protocol;
 use passerelle_recorder::Lane;
 use passerelle_recorder::audit::{AuditEvent, AuditKind};
 use passerelle_rfb::Limits;
 use passerelle_transport::Transport;
 use passerelle_vnc::viewer::{self, Pending, Presented, ViewerError, ViewerLeg, ViewerSecurity};
-use passerelle_vnc::{KeystrokePolicy, RelaySettings, VncRelay};
+use passerelle_vnc::{RelaySettings, VncRelay};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -185,10 +185,7 @@ async fn relay(session: &mut Running, viewer: Transport<TcpStream>, target: Targ
         init,
         permissions: session.permissions(),
         clipboard: session.policy().clipboard_limits(),
-        keystrokes: match config.recording.keystrokes {
-            Keystrokes::None => KeystrokePolicy::None,
-            Keystrokes::All => KeystrokePolicy::All,
-        },
+        keystrokes: session.policy().keystrokes(),
         store_clipboard: config.recording.clipboard,
         recorded: session.is_recorded(),
         limits: Limits::default(),

@@ -40,7 +40,8 @@ async function ask(method: string, path: string, options: Options = {}): Promise
   if (response.ok) return response;
   const problem = await Problem.of(response);
   if (problem.kind === 'viewing' && options.viewing) session.revoke(options.viewing);
-  if (problem.status === 401 && token && token === session.login?.token) session.end();
+  if (problem.kind === 'local') session.close();
+  else if (problem.status === 401 && token && token === session.login?.token) session.end();
   throw problem;
 }
 
@@ -63,6 +64,12 @@ export const api = {
     const login = await json<LoggedIn>('POST', '/login', { body, token: '' });
     const me = await json<Me>('GET', '/me', { token: login.token });
     session.begin(login.token, login.expires_at, me);
+  },
+
+  /** Shows what `recordings open` handed over; it is good until that command ends. */
+  async hand(token: string): Promise<void> {
+    const me = await json<Me>('GET', '/me', { token });
+    if (me.kind === 'local') session.begin(token, '9999-12-31T23:59:59Z', me);
   },
 
   async logOut(): Promise<void> {

@@ -10,6 +10,7 @@ export interface LoggedIn {
 
 export interface Me {
   name: string;
+  kind: string;
   scopes: Scope[];
 }
 
@@ -52,12 +53,22 @@ export interface Filter {
   until?: string;
 }
 
-export type Verdict = 'sealed' | 'interrupted' | 'intact_up_to' | 'tampered' | 'segment_missing' | 'other_signer';
+export type Verdict =
+  | 'sealed'
+  | 'interrupted'
+  | 'intact_up_to'
+  | 'tampered'
+  | 'segment_missing'
+  | 'cut_off'
+  | 'other_root'
+  | 'other_signer';
 
 export interface Verification {
   intact: boolean;
   verdict: Verdict;
   message: string;
+  /** The signer is only the one that the recording itself names. */
+  unproven?: boolean;
   /** All that was found; only whoever has just asked gets it. */
   detail?: Readonly<Record<string, unknown>>;
 }
@@ -81,6 +92,14 @@ export interface Span {
   until_ms: number;
 }
 
+/** A span of whose screen nothing was kept. */
+export interface Blackout extends Span {
+  /** Whose privacy it was for. */
+  for: 'technician' | 'user';
+  by: string;
+  reason: string;
+}
+
 export interface ChunkEntry extends Span {
   number: number;
   bytes: number;
@@ -102,7 +121,7 @@ export interface Manifest {
   activity: { bucket_ms: number; values: number[] };
   idle: Span[];
   lossy: Span[];
-  blackouts: Span[];
+  blackouts: Blackout[];
   skipped: { what: string; count: number }[];
 }
 

@@ -48,6 +48,15 @@ export function Viewer({ id, live, query }: Props) {
     return () => stop.abort();
   }, [id, live, attempt]);
 
+  // On the reader's own machine there is nobody to say why to.
+  useEffect(() => {
+    if (!session.local || !subject || (session.pass(id) && !expired)) return;
+    api.view(id, 'recordings open').then(() => {
+      setExpired(false);
+      granted((count) => count + 1);
+    }, setError);
+  }, [id, subject, expired]);
+
   if (!supported()) {
     return <Page title={t('player.details')} hideTitle><Note icon="alert" title={t('player.unsupported')} /></Page>;
   }
@@ -59,7 +68,7 @@ export function Viewer({ id, live, query }: Props) {
       </Page>
     );
   }
-  if (subject.recording?.state === 'open' && !live) {
+  if (subject.recording?.state === 'open' && !live && !session.local) {
     go(`/sessions/${id}`, true);
     return null;
   }
@@ -68,16 +77,13 @@ export function Viewer({ id, live, query }: Props) {
   const { technician, target } = subject;
   return (
     <>
-      {pass || expired ? (
-        live ? (
-          <Live subject={subject} paused={ask} onExpired={() => setExpired(true)} />
-        ) : (
-          <Player subject={subject} paused={ask} start={Number(query.get('t') ?? 0) || 0} onExpired={() => setExpired(true)} />
-        )
+      {live ? (
+        <Live subject={subject} paused={ask} onExpired={() => setExpired(true)} />
       ) : (
-        <Page title={heading} hideTitle><Busy /></Page>
+        // It is there before it may show anything, for to set it up takes longer than to get the first picture.
+        <Player subject={subject} paused={ask} start={Number(query.get('t') ?? 0) || 0} onExpired={() => setExpired(true)} />
       )}
-      {ask && (
+      {ask && !session.local && (
         <AskReason
           title={t('reason.title')}
           lead={expired ? t('reason.expired') : t('reason.lead', { technician, target })}

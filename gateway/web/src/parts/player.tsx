@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import { api } from '../api/client';
 import { Problem } from '../api/problem';
@@ -7,7 +7,7 @@ import { t } from '../i18n';
 import type { Subject } from '../pages/viewer';
 import { spanAt, type Status } from '../player/engine';
 import { eventAt } from '../player/events';
-import { useInput } from '../player/input';
+import { SETTLED, useInput } from '../player/input';
 import { action, faster } from '../player/keys';
 import type { Told } from '../player/protocol';
 import { access, useScreen } from '../player/screen';
@@ -63,13 +63,14 @@ export function Player({ subject, paused, start, onExpired }: Props) {
     }
   });
   const { tell } = screen;
-  const doing = useInput(id, status.t, overlay && !paused && manifest !== null);
+  const doing = useInput(id, status.t, overlay && !paused && manifest !== null, !status.waiting);
 
-  useEffect(() => {
+  // Before the page is painted, for the picture is what it waits for.
+  useLayoutEffect(() => {
     if (!paused) tell({ type: 'access', access: access(id) });
   }, [paused]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (paused) return;
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -94,14 +95,29 @@ export function Player({ subject, paused, start, onExpired }: Props) {
       }
     };
     void look();
-    api.events(id, stop.signal).then(setEvents, () => {
-      // The picture is worth seeing without them.
-    });
     return () => {
       stop.abort();
       clearTimeout(timer);
     };
   }, [id, paused, attempt]);
+
+  // What else there is has to be looked for in all of the recording, and must not hold the picture up.
+  const drawn = status.shown >= 0 && !(status.waiting && manifest?.state === 'ready');
+  const quiet = drawn || error !== null || (manifest !== null && manifest.chunks.length === 0);
+  const [wanted, setWanted] = useState(false);
+  useEffect(() => {
+    if (paused || !quiet || wanted) return;
+    const timer = setTimeout(() => setWanted(true), SETTLED);
+    return () => clearTimeout(timer);
+  }, [paused, quiet, wanted]);
+  useEffect(() => {
+    if (paused || !wanted) return;
+    const stop = new AbortController();
+    api.events(id, stop.signal).then(setEvents, () => {
+      // The picture is worth seeing without them.
+    });
+    return () => stop.abort();
+  }, [id, paused, attempt, wanted]);
 
   const duration = manifest?.duration_ms ?? 0;
   const seek = (to: number) => {
@@ -212,7 +228,15 @@ export function Player({ subject, paused, start, onExpired }: Props) {
             ) : (
               !paused && <Progress manifest={manifest} status={status} onRetry={prepare} />
             )}
-            {dark && <p class="stage-dark">{t('player.blackout')}</p>}
+            {dark && (
+              <p class="stage-dark">
+                <span>
+                  {t('player.blackout')}
+                  <br />
+                  {t('player.blackout.why', { by: dark.by, reason: dark.reason })}
+                </span>
+              </p>
+            )}
             {lossy && !dark && <p class="stage-tag">{t('player.lossy')}</p>}
           </Stage>
           <div class="panel">

@@ -20,7 +20,7 @@ export function RecordingRow({ recording }: { recording: Recording }) {
   const { id, state, started } = recording;
   const [technician, target] = [fact(recording, 'technician'), fact(recording, 'target')];
   const date = moment(started);
-  const live = state === 'open';
+  const live = state === 'open' && !session.local;
   const allowed = session.has('recordings:view') || (live && session.has('sessions:watch'));
   const address = live ? `/sessions/${id}` : `/recordings/${id}`;
   return (

@@ -37,7 +37,7 @@ export function VerifyBadge({ id, last, detailed }: Props) {
   };
 
   const words = finding && described(finding);
-  const mood = !finding?.intact ? 'bad' : finding.verdict === 'sealed' ? 'good' : 'fair';
+  const mood = !finding?.intact ? 'bad' : finding.verdict === 'sealed' && !finding.unproven ? 'good' : 'fair';
   return (
     <div class="verify">
       <div class="verify-line" role="status">
@@ -57,7 +57,7 @@ export function VerifyBadge({ id, last, detailed }: Props) {
       {!busy && (
         <button type="button" class="button small quiet" onClick={verify}>{t(finding ? 'verify.again' : 'verify.check')}</button>
       )}
-      {detailed && !busy && words && finding?.verdict !== 'sealed' && <p class="verify-detail">{words.detail}</p>}
+      {detailed && !busy && words && (finding?.verdict !== 'sealed' || finding.unproven) && <p class="verify-detail">{words.detail}</p>}
     </div>
   );
 }

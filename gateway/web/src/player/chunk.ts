@@ -1,8 +1,11 @@
 import { Buffer, find, KIND } from './messages';
 
+/** What most chunks need less than, in bytes: the writer's 24 MiB, the key frame, and what changed last. */
+const ROOM = 40 * 1024 * 1024;
+
 /** One chunk of a view, as much of it as has come. It begins with a key frame. */
 export class Chunk {
-  readonly buffer = new Buffer();
+  readonly buffer = new Buffer(ROOM);
   /** When each frame is shown, in milliseconds, and where the bytes end that make it. */
   readonly times: number[] = [];
   readonly ends: number[] = [];

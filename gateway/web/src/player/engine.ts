@@ -1,12 +1,15 @@
 import type { Manifest, Span } from '../api/types';
 import { Chunk } from './chunk';
 import { find } from './messages';
+import { overdrawn } from './overdrawn';
 import type { Picture } from './picture';
 
 /** What the engine needs of the world, so that tests decide what time it is and what comes from the network. */
 export interface Host {
   /** Resolves at the next moment in which drawing makes sense, with the time in milliseconds. */
   frame(): Promise<number>;
+  /** Resolves once what was said meanwhile has been heard, with the time in milliseconds. */
+  turn(): Promise<number>;
   /** The bytes of a chunk. */
   load(number: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Shows what has changed of the picture. */
@@ -32,6 +35,9 @@ export interface Status {
 
 /** Decompressed chunks are kept up to so many bytes. */
 const KEPT = 256 * 1024 * 1024;
+
+/** The next chunk is loaded so long before it is needed, in milliseconds. Earlier it would only be in the way of a seek. */
+const AHEAD = 20_000;
 
 /** What is left of an idle span at its ends, so that one sees where time was skipped; in milliseconds. */
 const MARGIN = 400;
@@ -89,6 +95,8 @@ export class Engine {
     this.#position = Math.min(Math.max(0, t), this.#duration());
     this.#ended = false;
     this.#steps = 0;
+    const entry = this.#entryAt(this.#position);
+    if (entry) this.#want(entry);
     this.#wake();
   }
 
@@ -128,7 +136,8 @@ export class Engine {
     let before: number | null = null;
     try {
       while (!this.#closed && (this.#dirty || (this.#playing && !this.#waiting))) {
-        const now = await this.host.frame();
+        // What plays goes with the screen; what was asked for comes as soon as it can.
+        const now = await (this.#playing && !this.#waiting ? this.host.frame() : this.host.turn());
         if (this.#closed) return;
         this.#dirty = false;
         if (this.#playing && !this.#waiting && before !== null) {
@@ -199,10 +208,12 @@ export class Engine {
     }
     if (this.#steps !== 0 && chunk.knows(this.#position)) this.#takeStep(chunk);
     if (this.#current !== chunk) return;
+    this.#waiting = !chunk.knows(this.#position) || (this.#steps !== 0 && !chunk.complete);
+    // To draw what comes before the picture that is wanted would only delay that.
+    if (!chunk.knows(this.#position)) return;
     const frame = chunk.frameAt(this.#position);
     if (frame + 1 < this.#applied) this.#applied = 0;
     await this.#apply(chunk, frame);
-    this.#waiting = !chunk.knows(this.#position) || (this.#steps !== 0 && !chunk.complete);
     if (frame >= 0 && this.#applied === frame + 1) {
       this.#shown = chunk.times[frame] ?? -1;
       this.host.present(this.picture);
@@ -216,16 +227,18 @@ export class Engine {
     let offset = this.#applied > 0 ? (ends[this.#applied - 1] ?? 0) : 0;
     if (this.#applied === 0) this.picture.reset();
     const end = frame >= 0 ? (ends[frame] ?? 0) : 0;
+    const hidden = overdrawn(buffer.view, offset, end);
     while (offset < end) {
       const found = find(buffer.view, offset, end);
       if (!found) break;
+      offset = found.end;
+      if (hidden.has(found.start)) continue;
       const pending = this.picture.apply(found.kind, buffer.bytes, buffer.view, found.start, found.end);
       if (pending) {
         // What came meanwhile has moved the bytes, but not changed them.
         await pending;
         if (this.#closed) return;
       }
-      offset = found.end;
     }
     if (frame >= 0) this.#applied = frame + 1;
   }
@@ -296,7 +309,8 @@ export class Engine {
         for await (const piece of this.host.load(number, stop.signal)) {
           if (stop.signal.aborted) return;
           chunk.push(piece);
-          if (chunk === this.#current && this.#waiting) this.#wake();
+          if (chunk !== this.#current || !this.#waiting) continue;
+          if (chunk.knows(this.#position) || this.#steps !== 0) this.#wake();
         }
         if (stop.signal.aborted) return;
         chunk.finish();
@@ -322,7 +336,10 @@ export class Engine {
   /** Has the next chunk ready before it is needed. */
   #prefetch({ index }: { index: number }, chunk: Chunk): void {
     const next = this.#manifest?.chunks[index + 1];
-    if (!next || !chunk.complete || this.#chunks.has(next.number) || this.#failed.has(next.number)) return;
+    if (!this.#playing || !next) return;
+    // Idle time that is skipped may end anywhere.
+    if (!this.#skipIdle && (next.from_ms - this.#position) / this.#speed > AHEAD) return;
+    if (!chunk.complete || this.#chunks.has(next.number) || this.#failed.has(next.number)) return;
     this.#load(next.number);
   }
 
@@ -330,14 +347,14 @@ export class Engine {
   #drop(): void {
     let kept = 0;
     for (const [number, chunk] of [...this.#chunks].reverse()) {
-      kept += chunk.buffer.bytes.length;
+      kept += chunk.buffer.length;
       if (kept > KEPT && chunk !== this.#current && chunk.complete) this.#chunks.delete(number);
     }
   }
 }
 
 /** The span in which a time lies. */
-export function spanAt(spans: readonly Span[], t: number): Span | undefined {
+export function spanAt<S extends Span>(spans: readonly S[], t: number): S | undefined {
   return spans.find((span) => span.from_ms <= t && t < span.until_ms);
 }
 

@@ -6,6 +6,9 @@ import type { Input, KeyEntry, PointerEntry } from '../api/types';
 /** So much is asked for at a time, in milliseconds. */
 const WINDOW = 60_000;
 
+/** What is asked for can be long to come, so nothing is asked for until a time has been looked at so long, in milliseconds. */
+export const SETTLED = 500;
+
 /** How long a key stays on the screen, in milliseconds. */
 const STAYS = 3000;
 
@@ -34,32 +37,49 @@ export function doingAt({ pointer, keys }: Input, t: number): Doing {
   return { pointer: pointer[low - 1] ?? null, keys: recent.slice(-MOST) };
 }
 
-/** What the technician does at `t`; it is asked for part by part, while it is shown. */
-export function useInput(id: string, t: number, on: boolean): Doing {
-  const parts = useRef(new Map<number, Input | null>());
+/** The parts that are asked for together: those of three that are missing, and what lies between them. */
+export function missing(part: number, has: (part: number) => boolean): number[] {
+  // The part before holds the keys that still stay, and where the pointer was.
+  const wanted = [part - 1, part, part + 1].filter((each) => each >= 0);
+  const open = wanted.filter((each) => !has(each));
+  return wanted.filter((each) => each >= (open[0] ?? Infinity) && each <= (open.at(-1) ?? -1));
+}
+
+/** The part of what was done that lies in these times. */
+function within(input: Input, from: number, until: number): Input {
+  const inside = ([at]: PointerEntry | KeyEntry) => at >= from && at < until;
+  return { pointer: input.pointer.filter(inside), keys: input.keys.filter(inside) };
+}
+
+/** What the technician does at `t`; it is asked for part by part, while it is shown, and once the picture is there. */
+export function useInput(id: string, t: number, on: boolean, pictured: boolean): Doing {
+  const parts = useRef(new Map<number, Input>());
   const [, loaded] = useState(0);
   const part = Math.floor(t / WINDOW);
 
   useEffect(() => {
-    if (!on) return;
+    const wanted = missing(part, (each) => parts.current.has(each));
+    const first = wanted[0];
+    if (!on || !pictured || first === undefined) return;
     const stop = new AbortController();
-    // The part before holds the keys that still stay, and where the pointer was.
-    for (const wanted of [part, part - 1, part + 1]) {
-      if (wanted < 0 || parts.current.has(wanted)) continue;
-      parts.current.set(wanted, null);
-      api.input(id, wanted * WINDOW, (wanted + 1) * WINDOW, stop.signal).then(
+    const timer = setTimeout(() => {
+      // All at once, for the gateway reads a recording from its beginning.
+      api.input(id, first * WINDOW, (first + wanted.length) * WINDOW, stop.signal).then(
         (input) => {
-          parts.current.set(wanted, input);
+          for (const each of wanted) parts.current.set(each, within(input, each * WINDOW, (each + 1) * WINDOW));
           loaded((count) => count + 1);
         },
         () => {
           // Not stored, or not to be seen by this person. What was given up on is asked for again another time.
-          if (stop.signal.aborted) parts.current.delete(wanted);
+          if (!stop.signal.aborted) for (const each of wanted) parts.current.set(each, { pointer: [], keys: [] });
         },
       );
-    }
-    return () => stop.abort();
-  }, [id, part, on]);
+    }, SETTLED);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [id, part, on, pictured]);
 
   if (!on) return NOTHING;
   const [before, now] = [parts.current.get(part - 1), parts.current.get(part)];

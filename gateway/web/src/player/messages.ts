@@ -36,9 +36,15 @@ export function find(view: DataView, offset: number, length: number): Found | nu
 
 /** Bytes that grow, with room to spare so that appending costs little. */
 export class Buffer {
-  bytes = new Uint8Array(0);
-  view = new DataView(this.bytes.buffer);
+  bytes: Uint8Array<ArrayBuffer>;
+  view: DataView<ArrayBuffer>;
   length = 0;
+
+  /** With room for so many bytes. What is not written to costs nothing, to move what was written does. */
+  constructor(capacity = 0) {
+    this.bytes = new Uint8Array(capacity);
+    this.view = new DataView(this.bytes.buffer);
+  }
 
   push(piece: Uint8Array): void {
     const needed = this.length + piece.length;
@@ -55,7 +61,7 @@ export class Buffer {
 
   /** Gives back the room to spare; nothing is appended any more. */
   seal(): void {
-    if (this.bytes.length > this.length + (1 << 20)) this.#resize(this.length);
+    if (this.bytes.length > this.length * 2 + (1 << 20)) this.#resize(this.length);
   }
 
   #resize(capacity: number): void {

@@ -1,5 +1,5 @@
 import type { RefObject } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import { session } from '../session';
 import type { Command, PointerShape, Told } from './protocol';
@@ -29,7 +29,8 @@ export function useScreen(id: string, onTold: (told: Told) => void): Screen {
   listener.current = onTold;
   const [state, setState] = useState<ScreenState>({ width: 0, height: 0, pointer: null, shape: null });
 
-  useEffect(() => {
+  // Before what the component tells it.
+  useLayoutEffect(() => {
     const element = canvas.current;
     if (!element) return;
     const started = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });

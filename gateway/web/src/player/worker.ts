@@ -27,6 +27,22 @@ function frame(): Promise<number> {
   });
 }
 
+const channel = new MessageChannel();
+let heard: (() => void)[] = [];
+channel.port1.onmessage = () => {
+  const resolve = heard;
+  heard = [];
+  for (const each of resolve) each();
+};
+
+/** Goes on when the commands that wait have been obeyed. A timer would take its time when it is set again and again. */
+function turn(): Promise<number> {
+  return new Promise((resolve) => {
+    heard.push(() => resolve(performance.now()));
+    channel.port2.postMessage(null);
+  });
+}
+
 async function decodeJpeg(file: Uint8Array<ArrayBuffer>): Promise<Pixels> {
   const bitmap = await createImageBitmap(new Blob([file], { type: 'image/jpeg' }));
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
@@ -98,6 +114,7 @@ class Player {
     this.#screen = new Screen(canvas);
     const host = {
       frame,
+      turn,
       load: (number: number, signal: AbortSignal) => read(`${this.#base}/view/chunks/${number}`, this.access, signal),
       present: () => this.#screen.present(),
       tell: (status: Status) => {

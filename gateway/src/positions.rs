@@ -1,4 +1,4 @@
-//! How far each webhook has come in the audit log, over restarts.
+//! How far each receiver of events has come in the audit log, over restarts.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,23 +7,23 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::files;
 
-/// Numbers of lines of the audit log by webhook, in a file.
-pub(super) struct Positions {
+/// Numbers of lines of the audit log by receiver, in a file.
+pub(crate) struct Positions {
     path: PathBuf,
     kept: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Positions {
     /// What is in the file at `path`, which need not be there.
-    pub(super) fn load(path: &Path) -> Self {
+    pub(crate) fn load(path: &Path) -> Self {
         let kept = match std::fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                tracing::error!(path = %path.display(), %error, "webhooks begin with the next event");
+                tracing::error!(path = %path.display(), %error, "receivers of events begin with the next event");
                 BTreeMap::new()
             }),
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    tracing::error!(path = %path.display(), %error, "webhooks begin with the next event");
+                    tracing::error!(path = %path.display(), %error, "receivers of events begin with the next event");
                 }
                 BTreeMap::new()
             }
@@ -31,21 +31,21 @@ impl Positions {
         Self { path: path.to_owned(), kept: Mutex::new(kept) }
     }
 
-    /// The last line that was dealt with for `webhook`, if there is one of this name.
-    pub(super) fn of(&self, webhook: &str) -> Option<u64> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(webhook).copied()
+    /// The last line that was dealt with for the receiver `name`, if there is one of this name.
+    pub(crate) fn of(&self, name: &str) -> Option<u64> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied()
     }
 
-    /// Keeps how far `webhook` has come. Writes the file, if that is something new.
-    pub(super) fn set(&self, webhook: &str, seq: u64) {
+    /// Keeps how far the receiver `name` has come. Writes the file, if that is something new.
+    pub(crate) fn set(&self, name: &str, seq: u64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.insert(webhook.to_owned(), seq) != Some(seq) {
+        if kept.insert(name.to_owned(), seq) != Some(seq) {
             self.write(&kept);
         }
     }
 
     /// Forgets all others than these.
-    pub(super) fn retain(&self, known: impl Fn(&str) -> bool) {
+    pub(crate) fn retain(&self, known: impl Fn(&str) -> bool) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let before = kept.len();
         kept.retain(|name, _| known(name));
@@ -60,7 +60,7 @@ impl Positions {
             .map_err(io::Error::from)
             .and_then(|bytes| files::write_private(&self.path, &bytes));
         if let Err(error) = written {
-            tracing::warn!(path = %self.path.display(), %error, "how far webhooks have come cannot be written down");
+            tracing::warn!(path = %self.path.display(), %error, "how far receivers of events have come cannot be written down");
         }
     }
 }
