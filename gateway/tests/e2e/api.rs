@@ -15,7 +15,7 @@ use crate::peers::target::Target;
 use crate::peers::viewer::Viewer;
 
 /// What alice and the chief log in with.
-const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// The API of a gateway.
 pub(crate) struct Api {
@@ -77,7 +77,7 @@ impl Api {
         }
     }
 
-    fn log_in(&self, user: &str) -> Outcome<String> {
+    pub(crate) fn log_in(&self, user: &str) -> Outcome<String> {
         let body = json!({ "username": user, "password": PASSWORD });
         let (status, answer) = self.call("POST", "/api/v1/login", None, Some(body))?;
         let token = answer["token"].as_str().filter(|_| status == 200);
@@ -96,7 +96,7 @@ fn setup(lab: &Lab, target: &Target, https: u16, metrics: u16) -> Outcome<Setup>
 }
 
 /// The password's hash, from the command that administrators use.
-fn hash(lab: &Lab) -> Outcome<String> {
+pub(crate) fn hash(lab: &Lab) -> Outcome<String> {
     let file = lab.write_secret("password", PASSWORD)?;
     let command = format!("{} hash-password < {}", env!("CARGO_BIN_EXE_passerelle"), file.display());
     let printed = read(Command::new("sh").args(["-c", &command]))?;

@@ -4,8 +4,11 @@
 //! viewer, all on the loopback interface, and ends them.
 
 mod api;
+mod blackouts;
+mod browsing;
 mod cluster;
 mod edge;
+mod exports;
 mod faults;
 mod harness;
 mod hostile;
@@ -13,11 +16,17 @@ mod identities;
 mod keeping;
 mod logins;
 mod observed;
+mod opened;
 mod pairs;
 mod peers;
+mod pictures;
 mod proofs;
 mod rdp;
 mod refusals;
+mod rendering;
 mod sessions;
+mod stored;
+mod views;
 mod wake;
+mod web;
 mod webhooks;

@@ -1,9 +1,11 @@
 //! Which stock viewer works with which stock server, through the gateway.
 //!
 //! Each pair shows the same picture at both ends, what is typed in the viewer arrives on the target, the
-//! recording is sealed and begins with the target's desktop, and the audit log is intact.
+//! recording is sealed, begins with the target's desktop and draws the same picture again, and the audit log is intact.
 
 use std::time::Duration;
+
+use passerelle_vnc::decoder::VncDecoder;
 
 use crate::harness::Outcome;
 use crate::harness::clients::Client;
@@ -12,6 +14,7 @@ use crate::harness::lab::Lab;
 use crate::harness::screen::SIZE;
 use crate::harness::servers::{BACKGROUND, Server, Target};
 use crate::harness::wait::wait_for;
+use crate::rendering::draw;
 
 /// What technicians type: letters that need Shift or another layout's keys are the viewers' business.
 const LINE: &str = "hello from 7 viewers";
@@ -50,11 +53,23 @@ fn pair_trusting(client: Client, server: Server, trust: Trust) {
 
         drop(viewer);
         gateway.wait_idle()?;
-        check_evidence(&gateway)
+        let recording = check_evidence(&gateway)?;
+        let (drawn, skipped) = draw(&gateway, &recording, &mut VncDecoder::new())?;
+        let difference = seen.difference_within(&drawn);
+        if difference >= DIFFERENCE || !skipped.is_empty() {
+            seen.save(&lab.path("viewer.png"))?;
+            drawn.save(&lab.path("drawn.png"))?;
+            return Err(format!(
+                "the recording draws {difference:.2} % of the pixels differently, see viewer.png and \
+                 drawn.png; not drawn: {skipped}"
+            ));
+        }
+        Ok(())
     });
 }
 
-fn check_evidence(gateway: &Gateway) -> Outcome {
+/// Checks the recording and the audit log, and returns the recording's name.
+fn check_evidence(gateway: &Gateway) -> Outcome<String> {
     let recording = gateway.verify_recording()?;
     let wire = gateway.recorded(&recording, "target")?;
     let size = [SIZE.0 as u16, SIZE.1 as u16].map(u16::to_be_bytes);
@@ -65,14 +80,15 @@ fn check_evidence(gateway: &Gateway) -> Outcome {
     if wire.len() < 1000 {
         return Err(format!("the recording keeps only {} bytes of the target's", wire.len()));
     }
-    gateway.expect_audit(&[
+    let events = [
         "gateway.started",
         "ticket.issued",
         "login.accepted",
         "session.started",
         "session.ended",
         "recording.read",
-    ])
+    ];
+    gateway.expect_audit(&events).map(|()| recording)
 }
 
 macro_rules! pairs {

@@ -47,9 +47,9 @@ fn a_recording_does_not_keep_the_keys() {
         // A key event is: 4, pressed, two bytes of padding, the key in four bytes.
         let key = |key: u8| [4, 1, 0, 0, 0, 0, 0, key];
         let has = |event: [u8; 8]| wire.windows(8).any(|bytes| bytes == event);
-        match LINE.bytes().find(|byte| has(key(*byte))) {
+        match (u8::MIN..=u8::MAX).find(|byte| has(key(*byte))) {
             Some(byte) => Err(format!("the key {:?} stands in the recording", char::from(byte))),
-            None if !has(key(0)) => Err("the recording does not say that keys were pressed".into()),
+            None if wire.is_empty() => Err("the recording keeps nothing of the viewer".into()),
             None => Ok(()),
         }
     });

@@ -20,7 +20,8 @@ fn a_full_disk_ends_and_refuses_sessions_until_there_is_room() {
             if let Ok(other) = stream.try_clone() {
                 spawn(move || drain(other));
             }
-            while stream.write_all(&wire::raw_screen().repeat(32)).is_ok() {}
+            let mut noise = wire::Noise::new();
+            while stream.write_all(&noise.updates(32)).is_ok() {}
         })?;
         let recording = format!(
             "recording: {{ directory: {}, disk: {{ refuse: 4MiB, stop: 2MiB }} }}",

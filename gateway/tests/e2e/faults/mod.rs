@@ -11,3 +11,4 @@ pub(crate) mod secrets;
 mod stalls;
 mod targets;
 mod tickets;
+mod views;

@@ -1,6 +1,7 @@
 //! Where secrets must not be found.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use passerelle_rfb::security::TargetSecurity;
@@ -77,7 +78,12 @@ fn no_stored_byte_shows_a_secret() {
                 places = files(&site.data())?;
             }
             for path in &places {
-                let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let bytes = match fs::read(path) {
+                    Ok(bytes) => bytes,
+                    // A running gateway renames what it has written under a passing name.
+                    Err(error) if !stopped && error.kind() == ErrorKind::NotFound => continue,
+                    Err(error) => return Err(format!("{}: {error}", path.display())),
+                };
                 if let Some(secret) = secrets.iter().find(|secret| holds(&bytes, secret.as_bytes())) {
                     return Err(format!("{} holds {secret}", path.display()));
                 }

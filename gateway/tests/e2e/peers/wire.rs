@@ -31,6 +31,30 @@ pub(crate) fn raw_screen() -> Vec<u8> {
     update(area, Encoding::RAW, &vec![0x5a; usize::from(SIZE.0) * usize::from(SIZE.1) * 4])
 }
 
+/// Updates of the whole desktop that a recording cannot make shorter, for none is like one before it.
+pub(crate) struct Noise(u64);
+
+impl Noise {
+    pub(crate) fn new() -> Self {
+        Self(1)
+    }
+
+    fn next(&mut self) -> u8 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 32) as u8
+    }
+
+    /// The next ones.
+    pub(crate) fn updates(&mut self, count: usize) -> Vec<u8> {
+        let area = Rectangle::of_size(SIZE.0, SIZE.1);
+        let len = usize::from(SIZE.0) * usize::from(SIZE.1) * 4;
+        let mut pixels = || std::iter::repeat_with(|| self.next()).take(len).collect::<Vec<u8>>();
+        (0..count).flat_map(|_| update(area, Encoding::RAW, &pixels())).collect()
+    }
+}
+
 /// A request for an update of the whole desktop.
 pub(crate) fn request() -> Vec<u8> {
     ClientMessage::UpdateRequest { incremental: true, area: Rectangle::of_size(SIZE.0, SIZE.1) }.encode()

@@ -90,7 +90,12 @@ fn files_are_copied_to_the_target_and_audited() {
             ];
             gateway.expect_event("file.transferred", &details)?;
         }
-        Ok(())
+        // By its name the session is found again.
+        wait_for("the session to be found by a file's name", SOON, || {
+            let found = gateway.cli(&["recordings", "list", "--search", "für empfang", "--json"]).ok()?;
+            let found: Value = serde_json::from_str(&found).ok()?;
+            (found[0]["matches"][0]["kind"] == "file.transferred").then_some(())
+        })
     });
 }
 

@@ -6,7 +6,6 @@ mod hostile;
 mod live;
 mod pairs;
 mod refusals;
-mod rendering;
 mod resize;
 mod secrets;
 mod sessions;

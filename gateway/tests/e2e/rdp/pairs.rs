@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use passerelle_rdp::decoder::RdpDecoder;
+
 use crate::harness::Outcome;
 use crate::harness::clients::rdp::Rdp;
 use crate::harness::gateway::{Gateway, Trust};
@@ -12,7 +14,7 @@ use crate::harness::lab::Lab;
 use crate::harness::servers::{BACKGROUND, Server, Target};
 use crate::harness::wait::wait_for;
 
-use super::rendering::draw;
+use crate::rendering::draw;
 
 /// What technicians type.
 const LINE: &str = "hello from 3 viewers";
@@ -52,7 +54,7 @@ fn pair_trusting(client: Rdp, server: Server, trust: Trust) {
         drop(viewer);
         gateway.wait_idle()?;
         let recording = check_evidence(&gateway)?;
-        let (drawn, skipped) = draw(&gateway, &recording)?;
+        let (drawn, skipped) = draw(&gateway, &recording, &mut RdpDecoder::new())?;
         let difference = drawn.difference(&seen);
         if difference >= DIFFERENCE {
             seen.save(&lab.path("viewer.png"))?;

@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use passerelle_rdp::decoder::RdpDecoder;
 use serde_json::json;
 
 use crate::harness::Outcome;
@@ -13,8 +14,7 @@ use crate::harness::lab::Lab;
 use crate::harness::screen::SIZE;
 use crate::harness::servers::{Server, Target};
 use crate::harness::wait::wait_for;
-
-use super::rendering::draw;
+use crate::rendering::draw;
 
 /// What the client's window becomes.
 const SMALLER: (usize, usize) = (640, 480);
@@ -52,7 +52,7 @@ fn a_client_that_may_changes_the_size_of_the_desktop() {
         gateway.expect_event("channel.opened", &[("permission", json!("resize"))])?;
         gateway
             .expect_event("desktop.resized", &[("width", json!(SMALLER.0)), ("height", json!(SMALLER.1))])?;
-        let (drawn, skipped) = draw(&gateway, &gateway.verify_recording()?)?;
+        let (drawn, skipped) = draw(&gateway, &gateway.verify_recording()?, &mut RdpDecoder::new())?;
         match seen.difference_within(&drawn) {
             near if near < 1.0 => Ok(()),
             far => {

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::faults::secrets::{files, holds};
+use crate::harness::Outcome;
 use crate::harness::clients::rdp::{Rdp, attempt};
 use crate::harness::gateway::{Gateway, Trust};
 use crate::harness::lab::Lab;
@@ -19,9 +20,13 @@ fn no_stored_byte_shows_a_secret() {
         let mut gateway = Gateway::start(lab, &["nla", "tls"], &target, Trust::Pin)?;
         let logins = [gateway.long_login(&gateway.ticket()?), gateway.long_login(&gateway.ticket()?)];
         let clients = [Rdp::XfreerdpNla(&["/gfx"]), Rdp::XfreerdpTls(&["/rfx"])];
-        for (client, login) in clients.iter().zip(&logins) {
+        for ((client, login), kinds) in clients.iter().zip(&logins).zip([false, true]) {
             drop(client.connect(lab, login, LINE)?);
             gateway.wait_idle()?;
+            expect_keys(&gateway, kinds)?;
+            if !kinds {
+                gateway.reload("users:\n", "recording: { keystrokes: kinds }\nusers:\n")?;
+            }
         }
         let mut wrong = gateway.long_login(&gateway.ticket()?);
         let unused = std::mem::replace(&mut wrong.password, TYPED.to_owned());
@@ -60,4 +65,21 @@ fn no_stored_byte_shows_a_secret() {
         }
         Ok(())
     });
+}
+
+/// Nothing of the keys that were pressed, or their kinds, stands in the last recording.
+fn expect_keys(gateway: &Gateway, kinds: bool) -> Outcome {
+    let last = gateway.recordings()?.into_iter().max().ok_or("there is no recording")?;
+    let wire = gateway.recorded(&last, "viewer")?;
+    // A fast-path PDU with one event, of a key that goes down.
+    let has = |code: u8| holds(&wire, &[4, 4, 0, code]);
+    // The keys of `nothing`, on keyboards of most countries.
+    if let Some(code) = [0x31, 0x18, 0x14, 0x23, 0x17, 0x22].into_iter().find(|code| has(*code)) {
+        return Err(format!("the key {code:#x} stands in the recording"));
+    }
+    let letter = 1;
+    if has(letter) != kinds {
+        return Err(format!("with kinds: {kinds}, but that a letter was typed: {}", has(letter)));
+    }
+    Ok(())
 }

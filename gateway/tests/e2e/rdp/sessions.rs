@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use passerelle_rdp::decoder::RdpDecoder;
+
 use crate::harness::Outcome;
 use crate::harness::clients::Viewer;
 use crate::harness::clients::rdp::{Rdp, connect_file};
@@ -10,6 +12,7 @@ use crate::harness::lab::Lab;
 use crate::harness::servers::{Server, Target};
 use crate::harness::wait::wait_for;
 use crate::peers::site::SOON;
+use crate::rendering::draw;
 
 const LINE: &str = "typed over rdp";
 
@@ -126,7 +129,7 @@ fn a_killed_gateway_leaves_a_recording_that_can_be_drawn() {
         gateway.process().signal("KILL")?;
         wait_client(&mut viewer, SOON)?;
         let recording = gateway.interrupted_recording()?;
-        let (drawn, skipped) = super::rendering::draw(&gateway, &recording)?;
+        let (drawn, skipped) = draw(&gateway, &recording, &mut RdpDecoder::new())?;
         match drawn.difference(&seen) {
             near if near < 1.0 => Ok(()),
             far => Err(format!("{far:.2} % of the pixels differ; not drawn: {skipped}")),

@@ -19,8 +19,9 @@ pub(super) fn start(lab: &Lab) -> Outcome<Target> {
     read(Command::new("x11vnc").args(["-storepasswd", PASSWORD]).arg(&passwords))?;
     let port = free_port()?;
     let mut command = screen.command("x11vnc");
+    // Shared memory of System V outlives a server that is killed, and the kernel has only so many segments.
     command
-        .args(["-rfbport", &port.to_string(), "-listen", "127.0.0.1", "-no6", "-noipv6"])
+        .args(["-noshm", "-rfbport", &port.to_string(), "-listen", "127.0.0.1", "-no6", "-noipv6"])
         .args(["-forever", "-shared", "-noxdamage", "-noxrecord", "-wait", "10", "-defer", "10"])
         .arg("-rfbauth")
         .arg(passwords);

@@ -16,10 +16,13 @@ use crate::peers::site::{Setup, Site};
 /// to say and the sockets do not hold; a session alone takes some of it, as pages of the program.
 const STALLED: u64 = 16 * 1024;
 
-/// Many times what the sockets between the peers hold. No two updates of the fast path are alike.
+/// Many times what the sockets between the peers hold. No two updates of the fast path are alike; they are of orders, which
+/// a recording keeps as they came.
 fn updates() -> Vec<Vec<u8>> {
     let update = |number: u32| {
-        let content = number.to_be_bytes().repeat(4000);
+        let orders = number.to_be_bytes().repeat(4000);
+        let len = u16::try_from(orders.len()).unwrap_or(u16::MAX);
+        let content = [&[0][..], &len.to_le_bytes(), &orders].concat();
         let len = u16::try_from(content.len() + 3).unwrap_or(u16::MAX) | 0x8000;
         [&[0][..], &len.to_be_bytes(), &content].concat()
     };
