@@ -27,6 +27,7 @@ Usage: cargo xtask COMMAND
   demo [ARGS...]       builds the gateway and runs `passerelle demo ARGS`
   bench vnc [OPTIONS]  compares the gateway with no proxy, HAProxy and websockify (--help names the options)
   bench rdp [OPTIONS]  compares it with no proxy and HAProxy
+  bench replay [OPTIONS]  measures recordings, views of them, seeking and the player
   bench auth [OPTIONS] measures logins, claims, the API, decisions, and memory with many targets
   fuzz [TARGET...]     fuzzes the parsers with cargo-fuzz (--list names the targets)
        --seconds N     how long, shared by all targets (default: 60)
@@ -36,6 +37,10 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let command = args.next();
     let rest: Vec<String> = args.collect();
+    // Those of the benchmarks and of the gateway are told by themselves.
+    let help = !matches!(command.as_deref(), Some("bench" | "demo"))
+        && rest.iter().take_while(|arg| *arg != "--").any(|arg| matches!(arg.as_str(), "--help" | "-h"));
+    let command = if help { Some("help".to_owned()) } else { command };
     let outcome = match command.as_deref() {
         Some("ci") => ci::run(&rest),
         Some("test") => test::run(&rest),

@@ -12,6 +12,7 @@ mod proxy;
 mod rdp;
 mod relay;
 mod rfb;
+mod view;
 
 /// A promise about any input.
 pub type Oracle = fn(&[u8]);
@@ -32,6 +33,7 @@ pub const ORACLES: &[(&str, Oracle)] = &[
     ("rfb_server_init", rfb::server_init),
     ("rfb_target_handshake", handshake::target),
     ("rfb_viewer_handshake", handshake::viewer),
+    ("view", view::view),
     ("vnc_decoder", decoder::decoder),
     ("vnc_relay", relay::relay),
 ];

@@ -1,8 +1,8 @@
 //! The relay between a viewer and a target.
 
-use passerelle_desktop::{ClipboardLimits, Permission, Permissions, Relay, Side, Step};
+use passerelle_desktop::{ClipboardLimits, KeystrokePolicy, Permission, Permissions, Relay, Side, Step};
 use passerelle_rfb::Limits;
-use passerelle_vnc::{KeystrokePolicy, RelaySettings, VncRelay};
+use passerelle_vnc::{RelaySettings, VncRelay};
 
 use super::rfb::desktop;
 

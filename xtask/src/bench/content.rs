@@ -1,6 +1,7 @@
 //! What is on a desktop's screen.
 
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -42,6 +43,40 @@ pub(crate) fn replace(
     Ok(())
 }
 
+/// Lines of words, the same in every run.
+const SCROLLING: &str = r#"BEGIN {
+    srand(7); words = split("the of target viewer session picture that is with recording and not", word, " ")
+    for (line = 1; ; line++) {
+        printf "%6d", line
+        for (left = rand() * 30; left > 0; left--) printf " %s", word[1 + int(rand() * words)]
+        printf "\n"
+        if (line % 3 == 0) { fflush(); system("sleep 0.4") }
+    }
+}"#;
+
+/// The pages that are browsed.
+const PAGES: &str = include_str!("pages.html");
+
+/// Chromium in a window over the whole screen, with a profile of its own.
+fn browser(directory: &Path) -> Result<Command> {
+    let profile = directory.join("browser");
+    let page = directory.join("pages.html");
+    std::fs::write(&page, PAGES)?;
+    let mut chromium = command("chromium", ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]);
+    chromium
+        .args([
+            "--no-first-run",
+            "--no-proxy-server",
+            "--disable-extensions",
+            "--disable-background-networking",
+        ])
+        .args(["--kiosk", "--window-position=0,0", "--window-size=1280,720"])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .arg(format!("file://{}", page.display()))
+        .env("HOME", directory);
+    Ok(chromium)
+}
+
 /// What is on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
@@ -49,6 +84,10 @@ pub(crate) enum Content {
     Terminal,
     /// A moving test picture of 1280x720 at so many frames a second.
     Motion(u32),
+    /// A terminal of 1280x720 in which a long text goes by, three lines at a time.
+    Scrolling,
+    /// Chromium with pages of text and pictures, 1280x720, which are scrolled and left for others.
+    Browsing,
 }
 
 impl Content {
@@ -58,6 +97,10 @@ impl Content {
             Content::Terminal => {
                 command("xterm", "-bg black -fg white -cr black -geometry 80x24+100+100 -fn fixed".split(' '))
             }
+            Content::Scrolling => {
+                command("xterm", "-bg white -fg black -geometry 213x55+0+0 -b 0 -bw 0 -fn fixed".split(' '))
+            }
+            Content::Browsing => browser(directory)?,
             Content::Motion(rate) => {
                 let picture = format!("testsrc2=size=1280x720:rate={rate}");
                 command(
@@ -68,8 +111,14 @@ impl Content {
                 )
             }
         };
-        if self == Content::Terminal {
-            program.args(["-e", "sh", "-c", "stty -icanon echo; exec cat >/dev/null"]);
+        match self {
+            Content::Terminal => {
+                program.args(["-e", "sh", "-c", "stty -icanon echo; exec cat >/dev/null"]);
+            }
+            Content::Scrolling => {
+                program.args(["-e", "awk", SCROLLING]);
+            }
+            Content::Motion(_) | Content::Browsing => {}
         }
         program
             .env("DISPLAY", format!(":{display}"))

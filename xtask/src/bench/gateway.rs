@@ -203,7 +203,7 @@ fn yaml(address: SocketAddr, site: &Site, recordings: Option<&Path>, directory: 
 }
 
 /// Bytes in the files below `path`.
-fn size(path: &Path) -> u64 {
+pub(crate) fn size(path: &Path) -> u64 {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     entries
         .map(|entry| match entry.metadata() {

@@ -35,6 +35,8 @@ mod progress;
 #[cfg(feature = "bench")]
 mod rdp;
 #[cfg(feature = "bench")]
+mod replay;
+#[cfg(feature = "bench")]
 mod report;
 #[cfg(feature = "bench")]
 mod targets;
@@ -49,8 +51,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.first().map(String::as_str) {
         Some("auth") => auth::run(arguments),
         Some("rdp") => rdp::run(arguments),
+        Some("replay") => replay::run(arguments),
         Some("vnc") => vnc::run(arguments),
-        _ => Err("say which benchmark: `bench auth`, `bench rdp` or `bench vnc` (--help names the options)"
+        _ => Err("say which benchmark: `bench auth`, `bench rdp`, `bench replay` or `bench vnc` (--help names the options)"
             .to_owned()),
     }
 }

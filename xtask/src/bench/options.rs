@@ -20,6 +20,8 @@ pub(crate) struct Benchmark {
     pub(crate) long_line: bool,
     /// Whether its result is one table, unless details are asked for.
     pub(crate) summary: bool,
+    /// Whether the result can be written to a file, too.
+    pub(crate) output: bool,
 }
 
 /// Options of `cargo xtask bench`.
@@ -41,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) without_passerelle: bool,
     /// Where recordings and logs go; the system's temporary directory when not given.
     pub(crate) directory: Option<PathBuf>,
+    /// A file to write the result to besides.
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Runs `benchmark` by `measure` as `arguments` say, or prints its usage.
@@ -80,6 +84,7 @@ impl Options {
                 "--details" if benchmark.summary => options.details = true,
                 "--short-line" if benchmark.long_line => options.short_line = true,
                 "--without-passerelle" if benchmark.proxies => options.without_passerelle = true,
+                "--output" if benchmark.output => options.output = Some(value()?.into()),
                 "--passerelle" => options.passerelle = Some(value()?.into()),
                 "--directory" => options.directory = Some(value()?.into()),
                 "--only" => {
@@ -108,12 +113,14 @@ impl Options {
 
 /// What `--help` prints.
 fn usage(benchmark: &Benchmark) -> String {
-    let Benchmark { name, about, scenarios, minutes: (quick, full), proxies, long_line, summary } = benchmark;
+    let Benchmark { name, about, scenarios, minutes: (quick, full), .. } = benchmark;
+    let Benchmark { proxies, long_line, summary, output, .. } = benchmark;
     let scenarios: String =
         scenarios.iter().map(|(name, what)| format!("         {name:12} {what}\n")).collect();
     let line =
         if *long_line { "  --short-line           without the runs over a line of 40 ms\n" } else { "" };
     let details = if *summary { "  --details              each round's spread, and ratios\n" } else { "" };
+    let output = if *output { "  --output FILE          writes the result to this file, too\n" } else { "" };
     let without = if *proxies { "  --without-passerelle   the other peers only\n" } else { "" };
     format!(
         "\
@@ -124,7 +131,7 @@ Usage: cargo xtask bench {name} [OPTIONS]
   --quick                about {quick} minutes instead of about {full}
   --only SCENARIO        may be given several times:
 {scenarios}{line}{details}  --json                 JSON instead of Markdown
-  --passerelle PATH      this binary instead of a release build of the tree
+{output}  --passerelle PATH      this binary instead of a release build of the tree
 {without}  --directory PATH       where data, recordings and logs go"
     )
 }
@@ -141,6 +148,7 @@ mod tests {
         proxies: true,
         long_line: true,
         summary: false,
+        output: false,
     };
 
     fn parse(line: &str) -> Result<Options, String> {

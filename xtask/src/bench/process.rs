@@ -76,6 +76,20 @@ impl Process {
         tree(self.child.id()).into_iter().filter_map(cpu_ticks).sum::<u64>() as f64 / 100.0
     }
 
+    /// CPU seconds of those of its threads that have a name which begins so.
+    pub(crate) fn thread_seconds(&self, name: &str) -> f64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
+        let named = threads.filter(|thread| {
+            fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.starts_with(name))
+        });
+        // Nanoseconds on a processor come first (Documentation/scheduler/sched-stats.rst).
+        let spent = named.filter_map(|thread| {
+            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        spent.sum::<u64>() as f64 / 1e9
+    }
+
     /// Resident memory in KiB of the process and its descendants, each shared page divided among those
     /// that share it (proportional set size).
     pub(crate) fn resident_kib(&self) -> f64 {

@@ -30,7 +30,7 @@ impl Report<'_> {
     /// Tables for people.
     pub(crate) fn markdown(&self) -> String {
         let mut text = String::new();
-        writeln!(text, "{}\n", self.machine()).ok();
+        writeln!(text, "{}\n", machine(&self.machine)).ok();
         for (line, title) in [
             (Line::Short, "Over loopback"),
             (Line::Long, "With 40 ms of round-trip time between viewer and proxy"),
@@ -71,7 +71,7 @@ impl Report<'_> {
             .into_iter()
             .filter(|peer| self.figures.iter().any(|figure| figure.values.contains_key(peer)))
             .collect();
-        let mut text = self.machine();
+        let mut text = machine(&self.machine);
         text.push_str(
             "\n\nMedians, in brackets the median of the ratios to direct within a round. Bold falls short of \
              its aim.\n\n| |",
@@ -107,26 +107,6 @@ impl Report<'_> {
             writeln!(text, " {aim} |").ok();
         }
         text
-    }
-
-    /// What the figures depend on.
-    fn machine(&self) -> String {
-        let fact = |name: &str| match self.machine.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-            Some(other) => other.to_string(),
-            None => "unknown".to_owned(),
-        };
-        format!(
-            "Machine: {} cores, {} ({}), {} GiB, Linux {}, load {} before the run. {}.",
-            fact("cores"),
-            fact("cpu"),
-            fact("cpu_features"),
-            fact("memory_gib"),
-            fact("kernel"),
-            fact("load_before"),
-            fact("programs")
-        )
     }
 
     /// What bounds recording.
@@ -211,6 +191,26 @@ impl Report<'_> {
     }
 }
 
+/// What figures depend on, of the facts about a machine.
+pub(crate) fn machine(facts: &Value) -> String {
+    let fact = |name: &str| match facts.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        Some(other) => other.to_string(),
+        None => "unknown".to_owned(),
+    };
+    format!(
+        "Machine: {} cores, {} ({}), {} GiB, Linux {}, load {} before the run. {}.",
+        fact("cores"),
+        fact("cpu"),
+        fact("cpu_features"),
+        fact("memory_gib"),
+        fact("kernel"),
+        fact("load_before"),
+        fact("programs")
+    )
+}
+
 /// The ratios to direct and to HAProxy, taken round by round.
 fn ratios(figures: &Figures, line: Line) -> String {
     let columns: Vec<(Peer, Peer)> = [
@@ -272,7 +272,7 @@ fn cell(spread: Spread) -> String {
 }
 
 /// Three significant digits.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
         100.0.. => format!("{value:.0}"),

@@ -31,8 +31,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "passerelle-vnc",
         ],
     ),
-    // The benchmark measures decisions and claims without a gateway around them.
-    ("xtask", &["passerelle-auth", "passerelle-desktop"]),
+    // The benchmarks measure decisions and claims without a gateway around them, and write and read recordings.
+    ("xtask", &["passerelle-auth", "passerelle-desktop", "passerelle-recorder"]),
 ];
 
 /// Crates that may not reach an I/O runtime, not even through what they depend on: they are given bytes,

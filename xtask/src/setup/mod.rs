@@ -19,15 +19,36 @@ const ACCOUNT: &str = "passerelle-e2e";
 /// Installs what is missing.
 pub(crate) fn ensure() -> Outcome {
     let start = shell::now();
-    let tools = shell::root().join("target/e2e-tools");
-    fs::create_dir_all(&tools).map_err(|error| format!("{}: {error}", tools.display()))?;
+    let tools = tools()?;
     let _only_one = lock(&tools)?;
-    debian()?;
+    debian(&packages())?;
     python(&tools)?;
     npm(&tools)?;
     account(&tools)?;
     println!("setup ok, {}", shell::seconds(start.elapsed()));
     Ok(())
+}
+
+/// Installs what is missing for benchmarks of recordings: servers, clients and the browser of the tests, and programs
+/// that record screens.
+#[cfg(feature = "bench")]
+pub(crate) fn for_benchmarks() -> Outcome {
+    let tools = tools()?;
+    let _only_one = lock(&tools)?;
+    debian(&[&packages()[..], packages::BENCHMARKS].concat())?;
+    npm(&tools)
+}
+
+/// Where it goes what does not come from Debian.
+fn tools() -> Result<PathBuf, String> {
+    let tools = shell::root().join("target/e2e-tools");
+    fs::create_dir_all(&tools).map_err(|error| format!("{}: {error}", tools.display()))?;
+    Ok(tools)
+}
+
+/// The tests' packages of Debian.
+fn packages() -> Vec<&'static str> {
+    packages::DEBIAN.iter().flat_map(|(_, names)| names.iter().copied()).collect()
 }
 
 /// Two package managers at once would fail on each other's locks, so a second setup waits.
@@ -42,18 +63,14 @@ fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }
 
-fn debian() -> Outcome {
+fn debian(packages: &[&str]) -> Outcome {
     if !shell::has("dpkg-query") {
         return Err(
             "the end-to-end tests' servers and clients are packages of Debian 12, and this is no Debian"
                 .into(),
         );
     }
-    let missing: Vec<&str> = packages::DEBIAN
-        .iter()
-        .flat_map(|(_, names)| names.iter().copied())
-        .filter(|name| !installed(name))
-        .collect();
+    let missing: Vec<&str> = packages.iter().copied().filter(|name| !installed(name)).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -55,22 +55,30 @@ pub(super) const DEBIAN: &[(&str, &[&str])] = &[
         ],
     ),
     ("looking and typing", &["x11-apps", "x11-utils", "x11-xserver-utils", "xdotool", "grim"]),
+    ("videos of recordings", &["ffmpeg"]),
     ("the shared store", &["redis-server"]),
-    ("a load balancer", &["haproxy"]),
+    ("a syslog server with TLS", &["rsyslog", "rsyslog-gnutls"]),
     ("certificates and tools from PyPI", &["openssl", "ca-certificates", "python3-venv"]),
     ("an authenticator", &["oathtool"]),
-    ("programs that use the API, and a load balancer before them", &["curl", "haproxy"]),
+    ("keys of auditors", &["age"]),
+    ("programs that use the API, and a load balancer before the gateway", &["curl", "haproxy"]),
 ];
+
+/// Packages of Debian 12 that the benchmarks of recordings need besides.
+#[cfg(feature = "bench")]
+pub(super) const BENCHMARKS: &[&str] = &["ffmpeg"];
 
 /// Packages of PyPI, pinned.
 pub(super) const PYPI: &[&str] = &[
     "vncdotool==1.4.2",
     "aardwolf==0.2.16",
     "jwcrypto==1.5.6",
+    "moto[s3,server]==5.2.5",
     "numpy==1.26.4",
     "opentelemetry-proto==1.29.0",
     "pillow==10.4.0",
     "prometheus-client==0.21.1",
+    "pydantic-ocsf==3.0.0",
     "schemathesis==4.32.5",
     "standardwebhooks==1.1.0",
     "websockets==13.1",

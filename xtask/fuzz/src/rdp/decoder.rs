@@ -52,6 +52,7 @@ fn start() -> Start {
         message_channel: Some(1008),
         static_channels: channels.into_iter().map(str::to_owned).zip(IO + 1..).collect(),
         compression: Some(3),
+        plain: false,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use ironrdp_pdu::gcc::{ChannelDef, ChannelName, ChannelOptions};
 use passerelle_desktop::{
-    ClipboardLimits, Farewell, Notice, Permission, Permissions, Record, Relay, Side, Step,
+    Blackout, BlackoutState, ClipboardLimits, Farewell, KeystrokePolicy, Notice, Permission, Permissions,
+    Record, Relay, Side, Step, Whose,
 };
-use passerelle_rdp::{Channels, KeystrokePolicy, RdpRelay, RelaySettings, StaticChannel};
+use passerelle_rdp::{Channels, RdpRelay, RelaySettings, StaticChannel};
 
 use super::turns;
 use super::wire::{assert_framed, assert_sound};
@@ -129,9 +130,10 @@ impl Played {
             } else {
                 ClipboardLimits { to_target: u32::MAX, from_target: u32::MAX }
             },
-            keystrokes: if is(3) { KeystrokePolicy::All } else { KeystrokePolicy::None },
+            keystrokes: if is(3) { KeystrokePolicy::Kinds } else { KeystrokePolicy::None },
             store_clipboard: is(4),
             recorded: !is(5),
+            blackout: is(7),
             auto_reconnect: is(6),
         });
         Self {
@@ -148,6 +150,13 @@ impl Played {
     fn permit(&mut self, permissions: Permissions) {
         self.permissions = permissions;
         self.relay.set_permissions(permissions);
+        match self.relay.blackout() {
+            BlackoutState::Off => {
+                let (by, reason) = ("a".to_owned(), "b".to_owned());
+                self.relay.begin_blackout(Blackout { whose: Whose::User, by, reason }).ok();
+            }
+            _ => self.relay.end_blackout(),
+        }
     }
 
     /// The bytes of a turn: as they are; user data of a channel; all of a message of a static channel, in one

@@ -44,7 +44,7 @@ pub(crate) fn target(data: &[u8]) {
             selected: SecurityProtocol::SSL,
         },
         info: ClientInfo { user_data: info.to_vec().into() },
-        options: ConnectOptions { message_channel: !is(3), programs: is(4) },
+        options: ConnectOptions { message_channel: !is(3), programs: is(4), plain_updates: is(5) },
     };
     let (near, far) = connection(is(0));
     let gateway = async {

@@ -43,7 +43,16 @@ impl Control {
         (0..count).map(|_| self.ticket(target)).collect()
     }
 
-    fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
+    /// What `path` answers with, in the viewing of a recording where one is given.
+    pub(crate) fn get(&mut self, path: &str, viewing: Option<&str>) -> Result<Vec<u8>> {
+        let viewing = viewing.map(|viewing| format!("passerelle-viewing: {viewing}\r\n")).unwrap_or_default();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: control\r\n{viewing}\r\n");
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        answer(&mut self.stream)
+    }
+
+    /// What `path` answers with to `body`.
+    pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
         let body = body.to_string();
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: control\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",

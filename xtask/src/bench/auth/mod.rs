@@ -4,7 +4,7 @@
 //! them. All of it runs on one machine and mostly over loopback, so the client takes its share of the
 //! cores. HAProxy with an answer of its own says what HTTP over TLS costs here by itself.
 
-mod control;
+pub(crate) mod control;
 mod load;
 mod redis;
 mod rules;
@@ -47,6 +47,7 @@ const BENCHMARK: Benchmark = Benchmark {
     proxies: false,
     long_line: false,
     summary: false,
+    output: false,
 };
 
 /// Runs the benchmark that `arguments` name and prints its result.

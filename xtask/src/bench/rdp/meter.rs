@@ -14,7 +14,7 @@ use crate::bench::clock;
 /// Bytes read at once.
 const PIECE: usize = 64 * 1024;
 
-/// Counts the bytes of one viewer; its threads end with the connection.
+/// Counts the bytes of one viewer, of whatever protocol; its threads end with the connection.
 pub(crate) struct Meter {
     address: SocketAddr,
     seen: Arc<Seen>,

@@ -4,13 +4,13 @@
 //! rdesktop where it takes a drive. Targets are FreeRDP's shadow server with NLA and xrdp with TLS. All are stock
 //! programs, and most of every time is theirs, so ratios say less than differences do.
 
-mod display;
-mod meter;
-mod peers;
+pub(crate) mod display;
+pub(crate) mod meter;
+pub(crate) mod peers;
 mod scenarios;
-mod servers;
+pub(crate) mod servers;
 mod targets;
-mod viewer;
+pub(crate) mod viewer;
 
 use anyhow::{Result, ensure};
 
@@ -43,6 +43,7 @@ const BENCHMARK: Benchmark = Benchmark {
     proxies: true,
     long_line: false,
     summary: true,
+    output: false,
 };
 
 /// What has to be installed besides what is shown.

@@ -77,6 +77,11 @@ impl Viewer {
         Ok(Self { process: Process::start("rdesktop", rdesktop, directory)? })
     }
 
+    /// Its process.
+    pub(crate) fn into_process(self) -> Process {
+        self.process
+    }
+
     /// An error when it has ended.
     pub(crate) fn must_run(&mut self) -> Result<()> {
         match self.process.ended()? {

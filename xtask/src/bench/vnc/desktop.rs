@@ -12,7 +12,7 @@ use crate::bench::content::{Content, free_display};
 use crate::bench::clock;
 use crate::bench::process::{Process, command, free_address};
 
-/// An Xvnc of 1920x1080 that offers None and VNC authentication.
+/// An Xvnc that offers None and VNC authentication.
 pub(crate) struct Desktop {
     // Fields are dropped in this order: the clients end before their server.
     content: Option<Process>,
@@ -23,8 +23,8 @@ pub(crate) struct Desktop {
 }
 
 impl Desktop {
-    /// Starts Xvnc with `password` for VNC authentication.
-    pub(crate) fn start(name: &str, password: &str, directory: &Path) -> Result<Self> {
+    /// Starts Xvnc with a desktop of this size, such as `1920x1080`, and `password` for VNC authentication.
+    pub(crate) fn start(name: &str, password: &str, size: &str, directory: &Path) -> Result<Self> {
         let display = free_display()?;
         let address = free_address()?;
         let passwords = directory.join("vncpasswd");
@@ -35,7 +35,7 @@ impl Desktop {
         ensure!(obscured.status.success(), "vncpasswd failed");
         std::fs::write(&passwords, obscured.stdout)?;
         let mut xvnc = command("Xvnc", [&format!(":{display}"), "-rfbport", &address.port().to_string()]);
-        xvnc.args(["-interface", "127.0.0.1", "-geometry", "1920x1080", "-depth", "24", "-nolisten", "tcp"])
+        xvnc.args(["-interface", "127.0.0.1", "-geometry", size, "-depth", "24", "-nolisten", "tcp"])
             .args(["-SecurityTypes", "None,VncAuth", "-AlwaysShared", "-ac", "-desktop", name])
             // Many connections come from one address and none of them is an attack.
             .args(["-BlacklistThreshold", "1000000", "-PasswordFile"])

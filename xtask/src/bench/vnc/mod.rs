@@ -6,7 +6,7 @@
 
 pub(crate) mod client;
 mod delay;
-mod desktop;
+pub(crate) mod desktop;
 mod peers;
 mod scenarios;
 pub(crate) mod source;
@@ -56,6 +56,7 @@ const BENCHMARK: Benchmark = Benchmark {
     proxies: true,
     long_line: true,
     summary: false,
+    output: false,
 };
 
 /// Runs the benchmark that `arguments` name and prints its result.
@@ -79,8 +80,8 @@ fn measure(options: Options) -> Result<()> {
     let places = Places::create(&parent)?;
 
     progress.say("starting Xvnc, the proxies and the gateways");
-    let terminal = Desktop::start("xvnc-terminal", PASSWORD, &places.disk)?;
-    let motion = Desktop::start("xvnc-motion", PASSWORD, &places.disk)?;
+    let terminal = Desktop::start("xvnc-terminal", PASSWORD, "1920x1080", &places.disk)?;
+    let motion = Desktop::start("xvnc-motion", PASSWORD, "1920x1080", &places.disk)?;
     let source = Source::start()?;
     let servers = [
         (Target::Terminal, terminal.address()),
