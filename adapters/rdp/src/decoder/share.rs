@@ -12,9 +12,9 @@ use super::skipped::Part;
 /// `TYPE` bits of `pduType` (MS-RDPBCGR 2.2.8.1.1.1.1).
 const PDU_TYPE: u16 = 0x000f;
 /// `PDUTYPE_DEMANDACTIVEPDU`.
-const DEMAND_ACTIVE: u16 = 1;
+pub(crate) const DEMAND_ACTIVE: u16 = 1;
 /// `PDUTYPE_DATAPDU`.
-const DATA: u16 = 7;
+pub(crate) const DATA: u16 = 7;
 /// `totalLength` of a Flow PDU, which has no further header (MS-RDPBCGR 2.2.8.1.1.1.1; T.128, 8.5).
 const FLOW: u16 = 0x8000;
 /// `SEC_LICENSE_PKT` (MS-RDPBCGR 2.2.8.1.1.2.1).
@@ -36,28 +36,19 @@ pub(super) fn receive(
     screen: &mut Screen,
     tally: &mut Tally,
 ) -> Result<(), FramebufferError> {
-    while !data.is_empty() {
-        let mut header = Reader(data);
-        let (Some(total), Some(kind)) = (header.u16(), header.u16()) else {
-            tally.add(Part::Malformed);
-            return Ok(());
-        };
-        // Licensing PDUs begin with a basic security header instead of a share control header, and fill the rest.
-        // Its `flagsHi`, where a share control header has its protocol version, should be zero, but xrdp puts
-        // a length there.
-        let licensing =
-            !screen.is_active() && total & SEC_LICENSE_PKT != 0 && usize::from(total) != data.len();
-        if kind == 0 || licensing || total == FLOW {
-            return Ok(());
-        }
-        let Some((pdu, rest)) = data.split_at_checked(total.into()).filter(|(pdu, _)| !pdu.is_empty()) else {
-            tally.add(Part::Malformed);
-            return Ok(());
+    loop {
+        let (kind, pdu, rest) = match split(data, screen.is_active()) {
+            Ok(Some(split)) => split,
+            Ok(None) => return Ok(()),
+            Err(part) => {
+                tally.add(part);
+                return Ok(());
+            }
         };
         data = rest;
         // Past `totalLength`, `pduType` and `pduSource`.
         let body = Reader(pdu.get(6..).unwrap_or_default());
-        match kind & PDU_TYPE {
+        match kind {
             DEMAND_ACTIVE => match desktop_size(body) {
                 Some(size) => screen.activate(size)?,
                 None => tally.add(Part::Malformed),
@@ -66,7 +57,26 @@ pub(super) fn receive(
             _ => {}
         }
     }
-    Ok(())
+}
+
+/// The type and all of the share PDU that `data` begin with, and what follows it; nothing where no more follow. Whether the
+/// target has begun a share is `active`.
+pub(crate) fn split(data: &[u8], active: bool) -> Result<Option<(u16, &[u8], &[u8])>, Part> {
+    if data.is_empty() {
+        return Ok(None);
+    }
+    let mut header = Reader(data);
+    let (Some(total), Some(kind)) = (header.u16(), header.u16()) else { return Err(Part::Malformed) };
+    // Licensing PDUs begin with a basic security header instead of a share control header, and fill the rest.
+    // Its `flagsHi`, where a share control header has its protocol version, should be zero, but xrdp puts
+    // a length there.
+    let licensing = !active && total & SEC_LICENSE_PKT != 0 && usize::from(total) != data.len();
+    if kind == 0 || licensing || total == FLOW {
+        return Ok(None);
+    }
+    let split = data.split_at_checked(total.into()).filter(|(pdu, _)| !pdu.is_empty());
+    let (pdu, rest) = split.ok_or(Part::Malformed)?;
+    Ok(Some((kind & PDU_TYPE, pdu, rest)))
 }
 
 /// Draws one share data PDU (MS-RDPBCGR 2.2.8.1.1.1.2).

@@ -247,6 +247,43 @@ fn what_cannot_be_decompressed_stays_as_it_came() {
 }
 
 #[test]
+fn what_a_decoder_does_not_read_changes_no_history() {
+    let update = |colour| bitmap(AREA, colour);
+    // Before it: a number that no update has; behind a share PDU: one of no type, and one that says it is longer.
+    let unknown = |compressed: &[u8]| {
+        let mut pdu = fast_path(0x07, None, &[]);
+        pdu.extend(&fast_path(BITMAP, Some(0x21), compressed)[3..]);
+        let len = u16::try_from(pdu.len()).unwrap() | 0x8000;
+        pdu[1..3].copy_from_slice(&len.to_be_bytes());
+        pdu
+    };
+    let share = |place: usize, value: u8| {
+        move |compressed: &[u8]| {
+            let mut share = share_data(2, 0x21, compressed);
+            share[place] = value;
+            send_data(IO, &share)
+        }
+    };
+    let hidden: [Box<dyn Fn(&[u8]) -> Vec<u8>>; 4] =
+        [Box::new(unknown), Box::new(share(2, 0)), Box::new(share(1, 0x70)), Box::new(share(15, 0x24))];
+    for (at, hidden) in hidden.iter().enumerate() {
+        let mut compressor = BulkCompressor::new(CompressionType::Rdp5);
+        let mut send = |colour| {
+            let (data, flags) = compressed(&mut compressor, &update(colour));
+            fast_path(BITMAP, Some(flags), &data)
+        };
+        let (first, last) = (send(0x0012_3456), send(0x0012_3456));
+        // Something of the right form that the target's own compressor does not know of.
+        let mut other = BulkCompressor::new(CompressionType::Rdp5);
+        let (stray, _) = compressed(&mut other, &update(0x0065_4321));
+        let wire = [demand_active(64, 48), first, hidden(&stray), last].concat();
+        let (log, _) = stored(&start(), &wire, wire.len());
+        assert!(picture(&of_wire(&start(), &wire)) == picture(&decoded(&start(), &log)), "{at}");
+        assert_eq!(of_wire(&start(), &wire).skipped(), decoded(&start(), &log).skipped(), "{at}");
+    }
+}
+
+#[test]
 fn a_target_that_always_fails_is_not_told_for_ever() {
     let broken = fast_path(BITMAP, Some(0x21), &[0xff; 8]);
     let plain = fast_path(BITMAP, Some(0x80 | 1), &[1, 0, 0, 0]);

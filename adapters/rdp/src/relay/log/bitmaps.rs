@@ -3,13 +3,10 @@
 use passerelle_desktop::{Side, Size};
 
 use super::rectangles::Rectangles;
-use super::share::{self, HEADER, MOST};
+use super::share::{Gathered, HEADER, MOST, Shares};
 use super::updates::{BITMAP, CODE, FIRST, FRAGMENTATION, LAST, NEXT, Pdus, SINGLE, Update};
-use crate::decoder::share::{Reader, desktop_size};
 use crate::relay::frame::{Frame, SendData, frame};
 
-/// The numbers that no update has (MS-RDPBCGR 2.2.9.1.2.1).
-const UNKNOWN: [u8; 4] = [0x07, 0x0d, 0x0e, 0x0f];
 /// `TS_UPDATE_BITMAP_DATA` as share data begins with it, in both bytes of `updateType`.
 const BITMAP_UPDATE: [u8; 2] = [1, 0];
 /// The longest update that is put together of fragments. A decoder puts together no longer one.
@@ -72,8 +69,7 @@ impl Bitmaps {
         let mut changed = false;
         let mut rest = pdu.get(header..).unwrap_or_default();
         while !rest.is_empty() {
-            let known = Update::split(rest).filter(|(update, _)| !UNKNOWN.contains(&(update.header & CODE)));
-            let Some((update, after)) = known else {
+            let Some((update, after)) = Update::split(rest) else {
                 // What follows is damaged for every reader.
                 changed |= self.release(&mut pdus);
                 self.other = false;
@@ -138,13 +134,15 @@ impl Bitmaps {
     /// Share data of the slow path.
     fn share(&mut self, pdu: &[u8], header: SendData, out: &mut Vec<u8>) {
         let begin = out.len();
-        let (mut gathered, mut changed) = (Vec::new(), false);
-        let mut rest = pdu.get(header.header..).unwrap_or_default();
-        while let Some((share, after)) =
-            share::split(rest).filter(|(share, _)| share.get(2..4) != Some(&[0, 0][..]))
-        {
-            self.begin(share);
-            let plain = self.bitmaps(share).and_then(|body| self.rectangles.plain(body));
+        let mut gathered = Gathered::new(header, out);
+        let mut changed = false;
+        let mut shares = Shares { rest: pdu.get(header.header..).unwrap_or_default(), active: self.active };
+        while let Some(share) = shares.next() {
+            if let (Some(desktop), Some(size)) = (&mut self.rectangles.desktop, share.desktop()) {
+                *desktop = size;
+            }
+            let bitmaps = share.update().filter(|update| shares.active && update.starts_with(&BITMAP_UPDATE));
+            let plain = bitmaps.and_then(|update| self.rectangles.plain(update));
             // What fits into no PDU goes over to the fast path, where it must not cut through another update.
             let fits = |body: &Vec<u8>| HEADER + body.len() <= MOST;
             changed |= plain.is_some();
@@ -152,51 +150,22 @@ impl Bitmaps {
                 Some(updates) => {
                     for body in updates {
                         if fits(&body) {
-                            gather(&mut gathered, &share::rebuilt(share, &body), header, out);
+                            gathered.add(&share.with(&body));
                         } else {
-                            share::flush(&mut gathered, header, out);
-                            Pdus::new(0, out).update(BITMAP, &body);
+                            gathered.fast_path().update(BITMAP, &body);
                         }
                     }
                 }
-                None => gather(&mut gathered, share, header, out),
+                None => gathered.add(share.bytes),
             }
-            rest = after;
         }
+        self.active = shares.active;
         if changed {
-            gather(&mut gathered, rest, header, out);
-            share::flush(&mut gathered, header, out);
+            gathered.add(shares.rest);
+            gathered.flush();
         } else {
             out.truncate(begin);
             out.extend_from_slice(pdu);
         }
     }
-
-    /// Notices that a share begins, and with which desktop.
-    fn begin(&mut self, share: &[u8]) {
-        if share.get(2).is_some_and(share::is(share::DEMAND_ACTIVE)) {
-            self.active = true;
-            let size = share.get(6..).and_then(|body| desktop_size(Reader(body)));
-            if let (Some(desktop), Some(size)) = (&mut self.rectangles.desktop, size) {
-                *desktop = size;
-            }
-        }
-    }
-
-    /// The bitmap update that a share PDU holds without compression, if that is what it is.
-    fn bitmaps<'a>(&self, share: &'a [u8]) -> Option<&'a [u8]> {
-        let (head, body) = share.split_at_checked(HEADER)?;
-        let update = head.get(2).is_some_and(share::is(share::DATA))
-            && head.get(share::KIND_AT) == Some(&share::UPDATE)
-            && share::compression(share).is_none();
-        (self.active && update && body.starts_with(&BITMAP_UPDATE)).then_some(body)
-    }
-}
-
-/// Adds a share PDU to those for the next Send Data Indication.
-fn gather(gathered: &mut Vec<u8>, share: &[u8], header: SendData, out: &mut Vec<u8>) {
-    if gathered.len() + share.len() > MOST {
-        share::flush(gathered, header, out);
-    }
-    gathered.extend_from_slice(share);
 }

@@ -23,7 +23,6 @@ use crate::Start;
 use crate::decoder::bulk::Bulk;
 use bitmaps::Bitmaps;
 use graphics::Graphics;
-use share::Share;
 use updates::LeftOut;
 
 /// How many failures are told: a target can fail as often as it likes.
@@ -51,7 +50,8 @@ pub struct RdpLog {
     bulk: Bulk,
     /// Whether updates could be decompressed last.
     bulk_works: bool,
-    share: Share,
+    /// Whether the target has begun a share.
+    active: bool,
     updates: LeftOut,
     bitmaps: Bitmaps,
     graphics: Graphics,
@@ -94,7 +94,7 @@ impl RdpLog {
             drdynvc: start.drdynvc(),
             bulk: Bulk::default(),
             bulk_works: true,
-            share: Share::default(),
+            active: false,
             updates: LeftOut::default(),
             bitmaps: Bitmaps::new(start.io_channel, Size { width: start.width, height: start.height }),
             graphics: Graphics::default(),
@@ -120,7 +120,7 @@ impl RdpLog {
                 updates::rewrite(pdu, header, keep, &mut self.updates, &mut plain, &mut pdus);
             }
             Frame::Data(header) if header.channel == self.io_channel => {
-                self.share.rewrite(pdu, header, keep, &mut plain, &mut pdus);
+                share::rewrite(pdu, header, keep, &mut self.active, &mut plain, &mut pdus);
             }
             Frame::Data(header) if Some(header.channel) == self.drdynvc => {
                 if self.graphics.rewrite(pdu, header, keep, out) {

@@ -6,6 +6,8 @@ use super::Plain;
 const COMPRESSION_USED: u8 = 0x80;
 /// `updateCode`.
 pub(super) const CODE: u8 = 0x0f;
+/// Those that no update has.
+const UNKNOWN: [u8; 4] = [0x07, 0x0d, 0x0e, 0x0f];
 const ORDERS: u8 = 0;
 pub(super) const BITMAP: u8 = 1;
 const SURFACE_COMMANDS: u8 = 4;
@@ -19,8 +21,8 @@ pub(super) const NEXT: u8 = 0x30;
 /// `PACKET_COMPRESSED`, `PACKET_AT_FRONT` and `PACKET_FLUSHED`.
 pub(super) const CONTROL_FLAGS: u8 = 0xe0;
 /// The kind of compression, in the low bits beside them; the highest there is is XCRUSH.
-pub(super) const KIND: u8 = 0x0f;
-pub(super) const HIGHEST_KIND: u8 = 3;
+const KIND: u8 = 0x0f;
+const HIGHEST_KIND: u8 = 3;
 
 /// The longest PDU: its length has 15 bits.
 const MOST: usize = 0x7fff;
@@ -105,9 +107,10 @@ pub(super) struct Update<'a> {
 }
 
 impl<'a> Update<'a> {
-    /// The update that `bytes` begin with, and what follows it.
+    /// The update that `bytes` begin with, and what follows it; nothing where no decoder finds one.
     pub(super) fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (header, rest) = bytes.split_first()?;
+        let (header, rest) =
+            bytes.split_first().filter(|(header, _)| !UNKNOWN.contains(&(*header & CODE)))?;
         let (flags, rest) = if header & COMPRESSION_USED == 0 {
             (0, rest)
         } else {
