@@ -31,6 +31,7 @@ impl Compositor {
                 "output HEADLESS-1 resolution {}x{} position 0 0\n\
                  output * bg #336699 solid_color\n\
                  default_border none\n\
+                 input * repeat_rate 0\n\
                  for_window [app_id=foot] floating enable, resize set 420 300, move position 180 140\n\
                  exec foot --override=colors.background=000000 --override=colors.foreground=ffffff \
                  --override=cursor.blink=no sh -c \"{}\"\n",
