@@ -31,6 +31,11 @@ impl Drawn {
             skipped: decoder.skipped().to_vec(),
         }
     }
+
+    /// Whether all of it was read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.result.is_ok()
+    }
 }
 
 /// Only what is in the picture changes.

@@ -1,8 +1,12 @@
-//! What draws recordings.
+//! What draws recordings, and what writes them.
 
-use passerelle_desktop::Decoder as _;
-use passerelle_rdp::Start;
+use ironrdp_core::decode;
+use ironrdp_pdu::mcs::McsMessage;
+use ironrdp_pdu::x224::X224;
+use ironrdp_pdu::{Action, find_size};
+use passerelle_desktop::{Decoder as _, TargetLog as _};
 use passerelle_rdp::decoder::RdpDecoder;
+use passerelle_rdp::{RdpLog, Start};
 
 use super::super::drawn::{Drawn, check_damage};
 use super::turns;
@@ -17,21 +21,55 @@ const GRAPHICS: u8 = 7;
 const SLOW: usize = 16 * 1024;
 
 /// The picture does not depend on how the recording is read, nor does what is counted as missing from it, and
-/// what changes is said.
+/// what changes is said. What is stored instead of the wire draws the same.
 ///
 /// The input is a list of turns, see [`turn`].
 pub(crate) fn decoder(data: &[u8]) {
     let wire: Vec<u8> =
         turns(data).flat_map(|turn| self::turn(turn.what, turn.argument, turn.bytes)).collect();
-    let whole = draw(&wire, usize::MAX);
+    let whole = draw(&start(), &wire, usize::MAX);
     if wire.len() <= SLOW && whole.pixels.len() <= 1 << 20 {
-        assert_eq!(whole, draw(&wire, 1));
+        assert_eq!(whole, draw(&start(), &wire, 1));
+    }
+    let stored = stored(&wire, usize::MAX);
+    assert!(stored == self::stored(&wire, 61), "it depends on how the wire was read");
+    let drawn = draw(&Start { plain: true, ..start() }, &stored, usize::MAX);
+    if whole.is_whole() && !has_compressed_chunk(&wire) {
+        assert!(whole.pixels == drawn.pixels, "what is stored draws something else");
     }
 }
 
-fn draw(wire: &[u8], piece: usize) -> Drawn {
+/// Whether something is compressed in a static channel, where the relay ends the session.
+fn has_compressed_chunk(mut wire: &[u8]) -> bool {
+    while let Ok(Some(info)) = find_size(wire) {
+        let (pdu, rest) = wire.split_at(info.length.clamp(1, wire.len()));
+        wire = rest;
+        if info.action == Action::X224
+            && let Ok(X224(McsMessage::SendDataIndication(data))) = decode::<X224<McsMessage<'_>>>(pdu)
+            && data.channel_id != IO
+            && data.user_data.get(6).is_some_and(|compression| compression & 0xe0 != 0)
+        {
+            return true;
+        }
+    }
+    false
+}
+
+/// What a recording keeps of the wire.
+fn stored(wire: &[u8], piece: usize) -> Vec<u8> {
+    let mut log = RdpLog::new(&start());
+    let mut out = Vec::new();
+    for piece in wire.chunks(piece) {
+        log.take(piece, true);
+        while log.advance(&mut out) {}
+    }
+    log.finish(&mut out);
+    out
+}
+
+fn draw(start: &Start, wire: &[u8], piece: usize) -> Drawn {
     let mut decoder = RdpDecoder::new();
-    decoder.state(&start().encode()).expect("a known version");
+    decoder.state(&start.encode()).expect("a known version");
     let result = wire.chunks(piece).try_for_each(|piece| {
         let result = decoder.target(piece);
         check_damage(&mut decoder);
