@@ -1,8 +1,8 @@
 //! Which regions of a picture move so much that they are kept as JPEG for a while.
 //!
-//! A region goes lossy when for five seconds it changed by more than 2 MB of pixels a second *and* the stream grew by
-//! more than 256 KiB a second meanwhile: a terminal that scrolls changes as much, but costs little as it is. What moves
-//! beside a region joins it: what a film has in motion is not the same for long.
+//! A region goes lossy when for five seconds it changed by more than 2 MB of pixels a second, without a pause, *and* the
+//! stream grew by more than 256 KiB a second meanwhile: a terminal that scrolls changes as much, but costs little as it is.
+//! What moves beside a region joins it: what a film has in motion is not the same for long.
 
 use std::collections::VecDeque;
 
@@ -16,6 +16,8 @@ const SLOT: u32 = 500;
 const WINDOW: usize = 10;
 /// A tile moves when it changed in so many slots of the window: what moves over the screen is not everywhere at once.
 const BUSY: usize = 4;
+/// A region does when it changed in so many of them: a page is scrolled and then read.
+const STEADY: usize = 9;
 /// Bytes of pixels a second from which on a region is in motion, and below which it is no more.
 const MOTION: u64 = 2_000_000;
 const REST: u64 = 1_000_000;
@@ -164,7 +166,7 @@ impl Motion {
             return Vec::new();
         }
         let mut areas = self.moving();
-        areas.retain(|area| self.rate(*area, WINDOW) >= MOTION);
+        areas.retain(|area| self.rate(*area, WINDOW) >= MOTION && self.is_steady(*area));
         areas.retain(|area| {
             let held = |region: &Region| region.area.intersection(*area).is_some();
             let (inside, others): (Vec<_>, Vec<_>) = self.regions.drain(..).partition(held);
@@ -213,12 +215,18 @@ impl Motion {
 
     /// Bytes of pixels a second that changed in `area` over the last so many slots.
     fn rate(&self, area: Rect, slots: usize) -> u64 {
-        let tiles = (0..self.tiles).filter(|tile| area.intersection(self.area(*tile)).is_some());
-        let in_tile = |tile: usize| {
-            let last = self.slots.iter().rev().take(slots);
-            last.filter_map(|slot| slot.tiles.get(tile)).map(|bytes| u64::from(*bytes)).sum::<u64>()
-        };
-        tiles.map(in_tile).sum::<u64>() / seconds(slots)
+        self.slots.iter().rev().take(slots).map(|slot| self.changed(slot, area)).sum::<u64>() / seconds(slots)
+    }
+
+    /// Whether `area` changed all the time.
+    fn is_steady(&self, area: Rect) -> bool {
+        self.slots.iter().filter(|slot| self.changed(slot, area) > 0).count() >= STEADY
+    }
+
+    /// Bytes of pixels that changed in `area` in a slot.
+    fn changed(&self, slot: &Slot, area: Rect) -> u64 {
+        let inside = (0..self.tiles).filter(|tile| area.intersection(self.area(*tile)).is_some());
+        inside.filter_map(|tile| slot.tiles.get(tile)).map(|bytes| u64::from(*bytes)).sum()
     }
 
     /// Where a tile is.
@@ -322,6 +330,18 @@ mod tests {
     #[test]
     fn what_costs_little_stays_as_it_is() {
         assert_eq!(run(&mut motion(), 20_000, 2_000), None);
+    }
+
+    #[test]
+    fn what_is_scrolled_and_read_stays_as_it_is() {
+        let mut motion = motion();
+        for t_ms in (0..60_000).step_by(50) {
+            // For two and a half seconds of each four, and more than 2 MB a second in all.
+            let changed = if t_ms % 4000 < 2500 { changes(&motion) } else { Vec::new() };
+            motion.note(t_ms, changed);
+            motion.grew(60_000);
+            assert!(motion.begun(t_ms).is_empty(), "{t_ms}");
+        }
     }
 
     #[test]
