@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation as _, OutBuffer};
-use zstd::zstd_safe::compress_bound;
+use zstd::zstd_safe::{Strategy, compress_bound};
 
 use crate::format::{MAX_BODY, Packing};
 
@@ -22,11 +22,11 @@ const MAX_IDLE: usize = 4;
 const BUSY: usize = 4 * 1024;
 /// How many streams there may be at a time, of about 6 MiB each.
 const MAX_STREAMS: usize = 32;
-/// Of what goes before a stream refers to 4 MiB: about a whole picture. It finds it with tables that go with that, as
-/// logarithms of their lengths, which the level has for half of it.
+/// Of what goes before a stream refers to 4 MiB, about a whole picture, as a logarithm. It finds what has seven bytes at
+/// least, with one table: for screens that is as good as the level's two, and takes half the time.
 const WINDOW: u32 = 22;
 const HASH: u32 = 18;
-const CHAIN: u32 = 17;
+const MATCH: u32 = 7;
 
 /// Compressors, shared by all recordings.
 #[derive(Default)]
@@ -107,7 +107,8 @@ impl Stream {
             let mut encoder = Encoder::new(LEVEL)?;
             encoder.set_parameter(CParameter::WindowLog(WINDOW))?;
             encoder.set_parameter(CParameter::HashLog(HASH))?;
-            encoder.set_parameter(CParameter::ChainLog(CHAIN))?;
+            encoder.set_parameter(CParameter::MinMatch(MATCH))?;
+            encoder.set_parameter(CParameter::Strategy(Strategy::ZSTD_fast))?;
             io::Result::Ok(encoder)
         };
         match encoder() {

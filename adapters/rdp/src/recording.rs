@@ -8,9 +8,9 @@ use crate::{Channels, ClientHello, ClientInfo, StaticChannel};
 /// What a decoder must know before the first byte of the `target` lane; the first entry of the `state` lane, as
 /// JSON.
 ///
-/// The `target` lane holds the PDUs as the viewer received them, but for what [`RdpLog`](crate::RdpLog) undoes (their bulk
-/// compression, and the coding of some bitmaps) and what a [`Marker`] says is missing, from the first one after Client
-/// Info on (licensing, Demand Active, …). Channels and users have the numbers that the viewer knows.
+/// The `target` lane holds the PDUs as the viewer received them, but for their bulk compression, which
+/// [`RdpLog`](crate::RdpLog) undoes, and what a [`Marker`] says is missing, from the first one after Client Info on
+/// (licensing, Demand Active, …). Channels and users have the numbers that the viewer knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     /// Version of this form: 1.

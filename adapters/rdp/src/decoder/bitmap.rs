@@ -42,13 +42,13 @@ pub(super) fn is_coloured(bitmap: &BitmapData<'_>) -> bool {
 }
 
 /// Whether a bitmap is in interleaved RLE or RDP 6.0 planar.
-pub(crate) fn is_compressed(bitmap: &BitmapData<'_>) -> bool {
+fn is_compressed(bitmap: &BitmapData<'_>) -> bool {
     bitmap.compression_flags.contains(Compression::BITMAP_COMPRESSION)
 }
 
 /// Fills `out` with the pixels of a compressed bitmap: red, green and blue where it has 32 bits, else as it has them. Whether
 /// that could be done.
-pub(crate) fn decompress(
+fn decompress(
     bitmap: &BitmapData<'_>,
     planar: &mut BitmapStreamDecoder,
     out: &mut Vec<u8>,
@@ -65,7 +65,7 @@ pub(crate) fn decompress(
 
 /// Where a bitmap goes in a picture of `size`: one that reaches beyond it, or has not the size of its place, goes nowhere.
 /// Columns that it has besides fill its rows up.
-pub(crate) fn destination(bitmap: &BitmapData<'_>, size: Size) -> Option<Rect> {
+pub(super) fn destination(bitmap: &BitmapData<'_>, size: Size) -> Option<Rect> {
     let place = &bitmap.rectangle;
     let side = |from: u16, to: u16| to.checked_sub(from)?.checked_add(1);
     let (width, height) = (side(place.left, place.right)?, side(place.top, place.bottom)?);

@@ -19,7 +19,7 @@
 //! and desktops are bounded, and a decoder of the IronRDP family that panics is contained: the update is counted
 //! and the picture goes on.
 
-pub(crate) mod bitmap;
+mod bitmap;
 pub(crate) mod bulk;
 mod channel;
 mod dynamic;

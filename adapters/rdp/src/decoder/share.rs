@@ -37,7 +37,7 @@ pub(super) fn receive(
     tally: &mut Tally,
 ) -> Result<(), FramebufferError> {
     loop {
-        let (kind, pdu, rest) = match split(data, screen.is_active()) {
+        let (pdu, rest) = match split(data, screen.is_active()) {
             Ok(Some(split)) => split,
             Ok(None) => return Ok(()),
             Err(part) => {
@@ -47,8 +47,8 @@ pub(super) fn receive(
         };
         data = rest;
         // Past `totalLength`, `pduType` and `pduSource`.
-        let body = Reader(pdu.get(6..).unwrap_or_default());
-        match kind {
+        let body = Reader(pdu.bytes.get(6..).unwrap_or_default());
+        match pdu.kind {
             DEMAND_ACTIVE => match desktop_size(body) {
                 Some(size) => screen.activate(size)?,
                 None => tally.add(Part::Malformed),
@@ -59,9 +59,18 @@ pub(super) fn receive(
     }
 }
 
-/// The type and all of the share PDU that `data` begin with, and what follows it; nothing where no more follow. Whether the
-/// target has begun a share is `active`.
-pub(crate) fn split(data: &[u8], active: bool) -> Result<Option<(u16, &[u8], &[u8])>, Part> {
+/// A share PDU.
+#[derive(Clone, Copy)]
+pub(crate) struct SharePdu<'a> {
+    /// `pduType` without the version.
+    pub(crate) kind: u16,
+    /// All of it.
+    pub(crate) bytes: &'a [u8],
+}
+
+/// The share PDU that `data` begin with, and what follows it; nothing where no more follow. Whether the target has begun a
+/// share is `active`.
+pub(crate) fn split(data: &[u8], active: bool) -> Result<Option<(SharePdu<'_>, &[u8])>, Part> {
     if data.is_empty() {
         return Ok(None);
     }
@@ -75,8 +84,8 @@ pub(crate) fn split(data: &[u8], active: bool) -> Result<Option<(u16, &[u8], &[u
         return Ok(None);
     }
     let split = data.split_at_checked(total.into()).filter(|(pdu, _)| !pdu.is_empty());
-    let (pdu, rest) = split.ok_or(Part::Malformed)?;
-    Ok(Some((kind & PDU_TYPE, pdu, rest)))
+    let (bytes, rest) = split.ok_or(Part::Malformed)?;
+    Ok(Some((SharePdu { kind: kind & PDU_TYPE, bytes }, rest)))
 }
 
 /// Draws one share data PDU (MS-RDPBCGR 2.2.8.1.1.1.2).

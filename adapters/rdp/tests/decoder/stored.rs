@@ -246,6 +246,9 @@ fn what_cannot_be_decompressed_stays_as_it_came() {
     assert!(picture(&decoder) == picture(&of_wire(&start(), &wire)));
 }
 
+/// How something compressed is sent where no decoder looks.
+type Hide = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 #[test]
 fn what_a_decoder_does_not_read_changes_no_history() {
     let update = |colour| bitmap(AREA, colour);
@@ -264,7 +267,7 @@ fn what_a_decoder_does_not_read_changes_no_history() {
             send_data(IO, &share)
         }
     };
-    let hidden: [Box<dyn Fn(&[u8]) -> Vec<u8>>; 4] =
+    let hidden: [Hide; 4] =
         [Box::new(unknown), Box::new(share(2, 0)), Box::new(share(1, 0x70)), Box::new(share(15, 0x24))];
     for (at, hidden) in hidden.iter().enumerate() {
         let mut compressor = BulkCompressor::new(CompressionType::Rdp5);

@@ -110,11 +110,6 @@ impl Graphics {
         done.is_none()
     }
 
-    /// Whether the graphics channel is open.
-    pub(super) fn is_open(&self) -> bool {
-        self.channel.is_some()
-    }
-
     /// Appends what waits for more to `out`, as it came.
     pub(super) fn release(&mut self, out: &mut Vec<u8>) {
         if let Some(channel) = &mut self.channel {

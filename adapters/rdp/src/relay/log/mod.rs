@@ -1,27 +1,23 @@
-//! What the target sent, as a recording keeps it: without bulk compression, and with plain bitmaps where that helps.
+//! What the target sent, as a recording keeps it: without bulk compression.
 //!
 //! On the wire a PDU can be read only by whoever read those before it, in classic updates as in the graphics pipeline.
 //! In a recording each stands for itself: it can be left out without harm to what follows, and a better compression
-//! finds more in it. That finds little in the run-length coding of bitmaps, too, where it makes them hardly shorter.
-//! Nothing else is changed: PDUs keep their form and order, but for updates that no longer fit into one PDU and become
-//! several or come in fragments, for bitmap updates that came in fragments, which stand where the last one came, and for
-//! messages of the graphics pipeline, which stand where their last part came. Every decoder draws the same.
+//! finds more in it. Nothing else is changed: PDUs keep their form and order, but for updates that no longer fit into one
+//! PDU and come in fragments, and for messages of the graphics pipeline, which stand where their last part came. Every
+//! decoder draws the same. The coding of bitmaps stays: it costs that compression nothing, and pixels are longer.
 
-mod bitmaps;
 mod graphics;
-mod rectangles;
 mod share;
 mod updates;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use passerelle_desktop::{Side, Size, Tally, TargetLog};
+use passerelle_desktop::{Side, Tally, TargetLog};
 
 use super::frame::{Frame, frame};
 use crate::Start;
 use crate::decoder::bulk::Bulk;
-use bitmaps::Bitmaps;
 use graphics::Graphics;
 use updates::LeftOut;
 
@@ -34,11 +30,8 @@ const MOST_FAILURES: u8 = 16;
 /// (MS-RDPEGFX 2.2.5). In static channels nothing is compressed: the relay ends a session in which something is. What
 /// cannot be decompressed is kept as it came; so is what is compressed with a history that this spoiled.
 ///
-/// Plain become bitmaps in bitmap updates, interleaved RLE and RDP 6.0 planar without chroma; of the latter the alpha,
-/// which no bitmap update shows, is dropped.
-///
-/// Holds what was taken, the histories (some megabytes, when something compressed comes), one message of the graphics
-/// pipeline and one bitmap update, each of at most 64 MiB.
+/// Holds what was taken, the histories (some megabytes, when something compressed comes), and one message of the graphics
+/// pipeline of at most 64 MiB.
 pub struct RdpLog {
     /// What was taken, and up to where it is worked on.
     taken: Vec<u8>,
@@ -53,7 +46,6 @@ pub struct RdpLog {
     /// Whether the target has begun a share.
     active: bool,
     updates: LeftOut,
-    bitmaps: Bitmaps,
     graphics: Graphics,
     failure: Option<&'static str>,
     failures: u8,
@@ -96,7 +88,6 @@ impl RdpLog {
             bulk_works: true,
             active: false,
             updates: LeftOut::default(),
-            bitmaps: Bitmaps::new(start.io_channel, Size { width: start.width, height: start.height }),
             graphics: Graphics::default(),
             failure: None,
             failures: 0,
@@ -114,20 +105,16 @@ impl RdpLog {
 
     fn pdu(&mut self, frame: Frame, pdu: &[u8], keep: bool, out: &mut Vec<u8>) {
         let mut plain = Plain { bulk: &mut self.bulk, failed: false, worked: false };
-        let mut pdus = Vec::new();
         match frame {
             Frame::FastPath { header, .. } => {
-                updates::rewrite(pdu, header, keep, &mut self.updates, &mut plain, &mut pdus);
+                updates::rewrite(pdu, header, keep, &mut self.updates, &mut plain, out);
             }
             Frame::Data(header) if header.channel == self.io_channel => {
-                share::rewrite(pdu, header, keep, &mut self.active, &mut plain, &mut pdus);
+                share::rewrite(pdu, header, keep, &mut self.active, &mut plain, out);
             }
             Frame::Data(header) if Some(header.channel) == self.drdynvc => {
                 if self.graphics.rewrite(pdu, header, keep, out) {
                     self.fail("graphics");
-                }
-                if self.graphics.is_open() {
-                    self.bitmaps.forget_size();
                 }
                 return;
             }
@@ -135,11 +122,7 @@ impl RdpLog {
             Frame::Data(_) if keep => out.extend_from_slice(pdu),
             Frame::Data(_) => {}
         }
-        if !keep {
-            self.bitmaps.discard();
-        }
-        let (failed, worked) = (plain.failed, plain.worked);
-        self.bitmaps.rewrite(&pdus, out);
+        let Plain { failed, worked, .. } = plain;
         if failed && self.bulk_works {
             self.fail("updates");
         }
@@ -201,7 +184,6 @@ impl TargetLog for RdpLog {
             Err(_) => {
                 // Everything was framed when it passed.
                 self.unframed = true;
-                self.bitmaps.finish(out);
                 self.fail("framing");
                 true
             }
@@ -219,7 +201,6 @@ impl TargetLog for RdpLog {
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         while self.advance(out) {}
-        self.bitmaps.finish(out);
         self.graphics.release(out);
         if self.left_out.is_empty() {
             out.extend(self.taken.iter().skip(self.done));

@@ -1,60 +1,45 @@
 //! Share data of the slow path (MS-RDPBCGR 2.2.8.1.1.1).
 
-use passerelle_desktop::{Side, Size};
+use passerelle_desktop::Side;
 
 use super::Plain;
 use super::updates::{CONTROL_FLAGS, Pdus};
-use crate::decoder::share::{DATA, DEMAND_ACTIVE, Reader, desktop_size, split};
+use crate::decoder::share::{DATA, DEMAND_ACTIVE, Reader, SharePdu, desktop_size, split};
 use crate::relay::frame::{SendData, send_data};
 
 /// `PDUTYPE2_UPDATE`, and the first byte of those that draw: orders and bitmaps.
 const UPDATE: u8 = 2;
 const DRAWING: [u8; 2] = [0, 1];
 /// Share control and share data header.
-pub(super) const HEADER: usize = 18;
+const HEADER: usize = 18;
 /// Where the share data header has `uncompressedLength`, `pduType2`, `compressedType` and `compressedLength`.
 const UNCOMPRESSED_LENGTH: usize = 12;
 const KIND_AT: usize = 14;
 const COMPRESSION: usize = 15;
 /// The most user data that an MCS PDU holds: its length has 15 bits.
-pub(super) const MOST: usize = 0x7fff;
+const MOST: usize = 0x7fff;
 
 /// The share PDUs in user data of the I/O channel, as a decoder finds them.
-pub(super) struct Shares<'a> {
+struct Shares<'a> {
     /// What follows them: nothing, licensing, or what is damaged for every decoder.
-    pub(super) rest: &'a [u8],
+    rest: &'a [u8],
     /// Whether the target has begun a share. What comes before is licensing, with other headers.
-    pub(super) active: bool,
-}
-
-/// A share PDU.
-#[derive(Clone, Copy)]
-pub(super) struct SharePdu<'a> {
-    /// `pduType`.
-    kind: u16,
-    /// All of it.
-    pub(super) bytes: &'a [u8],
+    active: bool,
 }
 
 impl<'a> Iterator for Shares<'a> {
     type Item = SharePdu<'a>;
 
     fn next(&mut self) -> Option<SharePdu<'a>> {
-        let (kind, bytes, rest) = split(self.rest, self.active).ok()??;
+        let (share, rest) = split(self.rest, self.active).ok()??;
         self.rest = rest;
-        let share = SharePdu { kind, bytes };
-        self.active |= share.desktop().is_some();
+        let body = share.bytes.get(6..).filter(|_| share.kind == DEMAND_ACTIVE);
+        self.active |= body.is_some_and(|body| desktop_size(Reader(body)).is_some());
         Some(share)
     }
 }
 
 impl<'a> SharePdu<'a> {
-    /// The size of the desktop, if the target begins a share here.
-    pub(super) fn desktop(self) -> Option<Size> {
-        let body = self.bytes.get(6..).filter(|_| self.kind == DEMAND_ACTIVE)?;
-        desktop_size(Reader(body))
-    }
-
     /// `pduType2`, the compression flags, and what follows the headers, if it is share data.
     fn data(self) -> Option<(u8, u8, &'a [u8])> {
         let (head, body) = self.bytes.split_at_checked(HEADER).filter(|_| self.kind == DATA)?;
@@ -66,12 +51,6 @@ impl<'a> SharePdu<'a> {
         self.data().filter(|(_, flags, _)| flags & CONTROL_FLAGS != 0).map(|(_, flags, body)| (flags, body))
     }
 
-    /// An update without compression.
-    pub(super) fn update(self) -> Option<&'a [u8]> {
-        let (kind, _, body) = self.data().filter(|_| self.compressed().is_none())?;
-        (kind == UPDATE).then_some(body)
-    }
-
     /// Whether it draws, where its plain body is `plain` if it was compressed. One that cannot be read may.
     fn draws(self, plain: Option<&[u8]>) -> bool {
         let Some((UPDATE, _, body)) = self.data() else { return false };
@@ -80,7 +59,7 @@ impl<'a> SharePdu<'a> {
     }
 
     /// The PDU with the plain `body`.
-    pub(super) fn with(self, body: &[u8]) -> Vec<u8> {
+    fn with(self, body: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER + body.len());
         out.extend(self.bytes.iter().take(HEADER));
         out.extend_from_slice(body);
@@ -146,7 +125,7 @@ fn too_long(share: SharePdu<'_>, body: &[u8], gathered: &mut Gathered<'_>) {
 }
 
 /// Share PDUs on their way into as few Send Data Indications as they need.
-pub(super) struct Gathered<'a> {
+struct Gathered<'a> {
     header: SendData,
     data: Vec<u8>,
     out: &'a mut Vec<u8>,
@@ -154,12 +133,12 @@ pub(super) struct Gathered<'a> {
 
 impl<'a> Gathered<'a> {
     /// They are appended to `out`, from and to whom `header` says.
-    pub(super) fn new(header: SendData, out: &'a mut Vec<u8>) -> Self {
+    fn new(header: SendData, out: &'a mut Vec<u8>) -> Self {
         Self { header, data: Vec::new(), out }
     }
 
     /// Adds a share PDU, or what follows the last one.
-    pub(super) fn add(&mut self, share: &[u8]) {
+    fn add(&mut self, share: &[u8]) {
         if self.data.len() + share.len() > MOST {
             self.flush();
         }
@@ -167,13 +146,13 @@ impl<'a> Gathered<'a> {
     }
 
     /// Fast-path PDUs between those gathered so far and what follows.
-    pub(super) fn fast_path(&mut self) -> Pdus<'_> {
+    fn fast_path(&mut self) -> Pdus<'_> {
         self.flush();
         Pdus::new(0, self.out)
     }
 
     /// Appends a Send Data Indication with what was gathered.
-    pub(super) fn flush(&mut self) {
+    fn flush(&mut self) {
         if !self.data.is_empty() {
             let SendData { initiator, channel, .. } = self.header;
             send_data(self.out, Side::Viewer, initiator, channel, self.data.len());

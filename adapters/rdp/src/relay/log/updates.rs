@@ -5,18 +5,18 @@ use super::Plain;
 /// `compression` in `updateHeader`: the compression flags follow.
 const COMPRESSION_USED: u8 = 0x80;
 /// `updateCode`.
-pub(super) const CODE: u8 = 0x0f;
+const CODE: u8 = 0x0f;
 /// Those that no update has.
 const UNKNOWN: [u8; 4] = [0x07, 0x0d, 0x0e, 0x0f];
 const ORDERS: u8 = 0;
-pub(super) const BITMAP: u8 = 1;
+const BITMAP: u8 = 1;
 const SURFACE_COMMANDS: u8 = 4;
 /// `fragmentation`, in its place in `updateHeader`.
-pub(super) const FRAGMENTATION: u8 = 0x30;
-pub(super) const SINGLE: u8 = 0x00;
-pub(super) const LAST: u8 = 0x10;
-pub(super) const FIRST: u8 = 0x20;
-pub(super) const NEXT: u8 = 0x30;
+const FRAGMENTATION: u8 = 0x30;
+const SINGLE: u8 = 0x00;
+const LAST: u8 = 0x10;
+const FIRST: u8 = 0x20;
+const NEXT: u8 = 0x30;
 
 /// `PACKET_COMPRESSED`, `PACKET_AT_FRONT` and `PACKET_FLUSHED`.
 pub(super) const CONTROL_FLAGS: u8 = 0xe0;
@@ -97,18 +97,18 @@ fn is_compressed(mut content: &[u8]) -> bool {
 }
 
 /// One update.
-pub(super) struct Update<'a> {
-    pub(super) header: u8,
+struct Update<'a> {
+    header: u8,
     /// Its compression flags, if they say that something must be undone.
-    pub(super) flags: Option<u8>,
-    pub(super) data: &'a [u8],
+    flags: Option<u8>,
+    data: &'a [u8],
     /// All of it.
-    pub(super) bytes: &'a [u8],
+    bytes: &'a [u8],
 }
 
 impl<'a> Update<'a> {
     /// The update that `bytes` begin with, and what follows it; nothing where no decoder finds one.
-    pub(super) fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+    fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (header, rest) =
             bytes.split_first().filter(|(header, _)| !UNKNOWN.contains(&(*header & CODE)))?;
         let (flags, rest) = if header & COMPRESSION_USED == 0 {
@@ -171,7 +171,7 @@ impl<'a> Pdus<'a> {
     }
 
     /// Bytes that came in a PDU of the target's, so that they fit into one.
-    pub(super) fn put(&mut self, bytes: &[u8]) {
+    fn put(&mut self, bytes: &[u8]) {
         self.room(bytes.len());
         self.out.extend_from_slice(bytes);
         self.measure();
