@@ -41,6 +41,9 @@ pub enum ReadError {
         /// The segment's number.
         segment: u32,
     },
+    /// What [`Reader::stop_when`] was given said so.
+    #[error("nobody waits for what is read of the recording any more")]
+    Stopped,
 }
 
 impl From<WalkError> for ReadError {
@@ -66,6 +69,7 @@ pub struct Reader {
     lanes: Vec<Lane>,
     group: Vec<Batch>,
     joining: VecDeque<Entry>,
+    stop: Option<Box<dyn Fn() -> bool + Send>>,
     failed: bool,
 }
 
@@ -113,6 +117,7 @@ impl Reader {
             lanes: Lane::ALL.to_vec(),
             group: Vec::new(),
             joining: VecDeque::new(),
+            stop: None,
             failed: false,
         })
     }
@@ -122,6 +127,13 @@ impl Reader {
     pub fn only(mut self, lanes: &[Lane]) -> Self {
         self.lanes = lanes.to_vec();
         self.wanted = Class::ALL.map(|class| lanes.iter().any(|lane| lane.class() == class));
+        self
+    }
+
+    /// Ends with [`ReadError::Stopped`] when `stop`, which is asked before each group of records, says so.
+    #[must_use]
+    pub fn stop_when(mut self, stop: impl Fn() -> bool + Send + 'static) -> Self {
+        self.stop = Some(Box::new(stop));
         self
     }
 
@@ -196,6 +208,9 @@ impl Reader {
 
     /// Reads the records up to the end of a group. `false`: nothing more is written.
     fn read_group(&mut self) -> Result<bool, ReadError> {
+        if self.stop.as_ref().is_some_and(|stop| stop()) {
+            return Err(ReadError::Stopped);
+        }
         let mut body = Vec::new();
         let mut read = false;
         for _ in 0..=Class::ALL.len() {

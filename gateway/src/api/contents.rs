@@ -7,6 +7,7 @@ use passerelle_desktop::{KeystrokePolicy, RecordedInput};
 use passerelle_recorder::{Entry, Lane, ReadError, Reader};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -74,12 +75,8 @@ async fn events(
     viewing: Viewing,
     Query(times): Query<Times>,
 ) -> Result<Json<Events>, Problem> {
-    let directory = viewing.directory().to_owned();
-    let found = blocking(move || {
-        let reader = contents::open(recordings.identity().as_ref(), &directory, &[Lane::Events])?;
-        Ok(read_events(reader, times)?)
-    });
-    let found = found.await?;
+    let found =
+        read(&recordings, &viewing, Lane::Events, move |reader| Ok(read_events(reader, times)?)).await?;
     let last = found.events.last().map_or(times.from_ms, |event| event.t_ms);
     viewing.watched(
         Content::Events,
@@ -138,12 +135,7 @@ async fn input(
     viewing: Viewing,
     Query(times): Query<Times>,
 ) -> Result<Json<Input>, Problem> {
-    let directory = viewing.directory().to_owned();
-    let found = blocking(move || {
-        let reader = contents::open(recordings.identity().as_ref(), &directory, &[Lane::Viewer])?;
-        read_input(reader, times)
-    });
-    let found = found.await?;
+    let found = read(&recordings, &viewing, Lane::Viewer, move |reader| read_input(reader, times)).await?;
     let last = [found.pointer.last().map(|found| found.0), found.keys.last().map(|found| found.0)];
     let last = last.into_iter().flatten().max().unwrap_or(times.from_ms);
     let until = found.next_ms.or(times.until_ms).unwrap_or(last);
@@ -185,6 +177,23 @@ fn read_input(recording: Reader, times: Times) -> Result<Input, Problem> {
         }
     }
     Ok(input)
+}
+
+/// Reads a lane from its beginning, for as long as somebody waits for what comes of it: that can be long.
+async fn read<T: Send + 'static>(
+    recordings: &Recordings,
+    viewing: &Viewing,
+    lane: Lane,
+    work: impl FnOnce(Reader) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let gone = CancellationToken::new();
+    let _waiting = gone.clone().drop_guard();
+    let (recordings, directory) = (recordings.clone(), viewing.directory().to_owned());
+    blocking(move || {
+        let reader = contents::open(recordings.identity().as_ref(), &directory, &[lane])?;
+        work(reader.stop_when(move || gone.is_cancelled()))
+    })
+    .await
 }
 
 impl From<ContentError> for Problem {

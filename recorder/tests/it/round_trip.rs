@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use passerelle_recorder::{
-    Class, Identity, Lane, OpenError, Reader, Recorder, RecorderError, RecordingFailed, State, Verdict,
-    erase, list,
+    Class, Identity, Lane, OpenError, ReadError, Reader, Recorder, RecorderError, RecordingFailed, State,
+    Verdict, erase, list,
 };
 use serde_json::json;
 
@@ -243,6 +244,28 @@ fn what_is_closed_takes_nothing_more_and_what_is_dropped_is_sealed() {
     let verdict = house.verify("dropped").verdict;
     assert!(matches!(&verdict, Verdict::Sealed { end, .. } if end == "abandoned"), "{verdict}");
     assert_eq!(house.entries("dropped")[0].bytes, b"last words");
+}
+
+#[test]
+fn reading_stops_when_nobody_waits_for_it() {
+    let house = House::new();
+    let recording = house.recorder(RealClock::new()).open("a", &json!(null)).unwrap();
+    for number in 0..20 {
+        recording.append(Lane::Target, &noise(number, 200_000)).unwrap();
+    }
+    block_on(recording.close("logged out")).unwrap();
+    // Nothing is in the lane that is read, so that all of it would be passed over.
+    let (asked, count) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    for (until, counter) in [(u32::MAX, &count), (2, &asked)] {
+        let counter = Arc::clone(counter);
+        let stop = move || counter.fetch_add(1, Ordering::Relaxed) >= until;
+        let reader = Reader::open(&house.recording("a"), &house.identity()).unwrap();
+        let mut reader = reader.only(&[Lane::Clipboard]).stop_when(stop);
+        assert_eq!(matches!(reader.next(), Some(Err(ReadError::Stopped))), until == 2);
+        assert!(reader.next().is_none());
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+    assert!(count.load(Ordering::Relaxed) > 10);
 }
 
 #[test]
