@@ -162,8 +162,7 @@ impl Table {
         }
         if self.long.is_some() {
             text += " For VNC it is the long recording, whose encoding, Hextile, is lossless. TigerVNC's default one, Tight, \
-                     has JPEG in it, whose noise cannot be compressed, so that browsing goes by as motion: that is in the \
-                     first table only.";
+                     has JPEG in it, whose noise cannot be compressed: that is in the first table only.";
         }
         Some(text)
     }

@@ -110,9 +110,12 @@ try {
     await page.getByLabel('Speed').selectOption(speed);
     await player.focus();
     await until('the beginning', async () => (await state('waiting')) === 'false' && (await state('time')) === '0');
+    // To where something happens.
+    await page.keyboard.press('.');
+    const begin = await until('another picture', async () => (await state('waiting')) === 'false' && Number(await state('time')));
     const count = () => drawing.evaluate(() => [self.drawn.length, self.ticks, performance.now()]);
     await page.keyboard.press('k');
-    await until('playing', async () => Number(await state('time')) > 0);
+    await until('playing', async () => Number(await state('time')) > begin);
     const [from, before] = [Number(await state('time')), await count()];
     await pause(seconds * 1000);
     const [to, after] = [Number(await state('time')), await count()];
