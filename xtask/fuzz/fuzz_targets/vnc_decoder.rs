@@ -1,21 +1,8 @@
 #![no_main]
 
-use std::panic;
-use std::process;
+#[path = "../src/contained.rs"]
+mod contained;
 
-/// The decoder contains panics of the libraries that it draws with and counts them, so only those of our own are
-/// findings. What nobody contains ends the process in any case.
-fn allow_contained_panics() {
-    let default_hook = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        let library = |file: &str| file.contains("/registry/src/") || file.starts_with("/rustc/");
-        if !panic.location().is_some_and(|place| library(place.file())) {
-            default_hook(panic);
-            process::abort();
-        }
-    }));
-}
-
-libfuzzer_sys::fuzz_target!(init: allow_contained_panics(), |data: &[u8]| {
+libfuzzer_sys::fuzz_target!(init: contained::allow_contained_panics(), |data: &[u8]| {
     passerelle_fuzz::run("vnc_decoder", data);
 });
