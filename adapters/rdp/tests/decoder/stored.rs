@@ -426,6 +426,35 @@ fn what_is_left_out_serves_what_follows() {
 }
 
 #[test]
+fn of_an_update_nothing_is_kept_after_a_fragment_that_is_left_out() {
+    let update = bitmap(AREA, 0x0012_3456);
+    let count = update.chunks(600).len();
+    let parts: Vec<_> = update
+        .chunks(600)
+        .enumerate()
+        .map(|(at, part)| match at {
+            0 => fast_path(BITMAP | FIRST, None, part),
+            at if at + 1 == count => fast_path(BITMAP | LAST, None, part),
+            _ => fast_path(BITMAP | FRAGMENTATION, None, part),
+        })
+        .collect();
+    assert!(parts.len() > 3);
+    let (begin, whole) = (demand_active(64, 48), parts.concat());
+    // All before the first that is left out; then an update that begins anew.
+    for left_out in 0..parts.len() {
+        let mut log = RdpLog::new(&start());
+        let mut out = Vec::new();
+        log.take(&begin, true);
+        for (at, part) in parts.iter().enumerate() {
+            log.take(part, at != left_out);
+        }
+        log.take(&whole, true);
+        log.finish(&mut out);
+        assert!(out == [&begin[..], &parts[..left_out].concat(), &whole].concat(), "{left_out}");
+    }
+}
+
+#[test]
 fn nothing_of_a_message_is_kept_when_a_part_is_left_out() {
     let parts = [chunk(&[0x28, 7, 4, 0, 0, 0, 0xe0], 3), chunk(&[0x30, 7, 4, 1], 3), chunk(&[0x30, 7, 2], 3)];
     for left_out in 0..3 {
