@@ -57,25 +57,6 @@ impl<'a> SharePdu<'a> {
         let unread = plain.is_none() && self.compressed().is_some();
         unread || plain.unwrap_or(body).first().is_none_or(|first| DRAWING.contains(first))
     }
-
-    /// The PDU with the plain `body`.
-    fn with(self, body: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEADER + body.len());
-        out.extend(self.bytes.iter().take(HEADER));
-        out.extend_from_slice(body);
-        let total = u16::try_from(out.len()).unwrap_or(u16::MAX);
-        // From `pduType2` on.
-        let uncompressed = total.saturating_sub(KIND_AT as u16);
-        for (at, field) in [(0, total), (UNCOMPRESSED_LENGTH, uncompressed)] {
-            if let Some(place) = out.get_mut(at..at + 2) {
-                place.copy_from_slice(&field.to_le_bytes());
-            }
-        }
-        if let Some(place) = out.get_mut(COMPRESSION..HEADER) {
-            place.fill(0);
-        }
-        out
-    }
 }
 
 /// Appends `pdu`, a Send Data Indication of the I/O channel, to `out`, its share data without compression. Without
@@ -104,7 +85,7 @@ pub(super) fn rewrite(
         }
         match body {
             Some(body) if HEADER + body.len() > MOST => too_long(share, body, &mut gathered),
-            Some(body) => gathered.add(&share.with(body)),
+            Some(body) => gathered.add_plain(share, body),
             None => gathered.add(share.bytes),
         }
     }
@@ -139,10 +120,35 @@ impl<'a> Gathered<'a> {
 
     /// Adds a share PDU, or what follows the last one.
     fn add(&mut self, share: &[u8]) {
-        if self.data.len() + share.len() > MOST {
+        self.room(share.len());
+        self.data.extend_from_slice(share);
+    }
+
+    /// Adds a share PDU with the plain `body`, with which it fits.
+    fn add_plain(&mut self, share: SharePdu<'_>, body: &[u8]) {
+        self.room(HEADER + body.len());
+        let begin = self.data.len();
+        self.data.extend(share.bytes.iter().take(HEADER));
+        self.data.extend_from_slice(body);
+        let Some(out) = self.data.get_mut(begin..) else { return };
+        let total = u16::try_from(out.len()).unwrap_or(u16::MAX);
+        // From `pduType2` on.
+        let uncompressed = total.saturating_sub(KIND_AT as u16);
+        for (at, field) in [(0, total), (UNCOMPRESSED_LENGTH, uncompressed)] {
+            if let Some(place) = out.get_mut(at..at + 2) {
+                place.copy_from_slice(&field.to_le_bytes());
+            }
+        }
+        if let Some(place) = out.get_mut(COMPRESSION..HEADER) {
+            place.fill(0);
+        }
+    }
+
+    /// Appends what was gathered if `len` bytes do not fit with it.
+    fn room(&mut self, len: usize) {
+        if self.data.len() + len > MOST {
             self.flush();
         }
-        self.data.extend_from_slice(share);
     }
 
     /// Fast-path PDUs between those gathered so far and what follows.
